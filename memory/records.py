@@ -1,0 +1,146 @@
+"""The nouns, each a frozen pydantic record: what is written to disk, and the glossary of the project.
+
+Task        what the user asked, at a commit, with the command that checks it
+Candidate   one attempt's patch, with how it came about
+Vote        which candidates are the same patch, the winner, its share
+Experience  a finished task: candidates, vote, check results
+Outcome     what became of it later: applied, undone; its own record, nothing is edited in place
+"""
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["passed", "unchecked", "failed", "no_candidate"]
+"""passed: the winner passes the check; unchecked: there was no test command; failed: a winner, but it fails."""
+
+
+def now() -> datetime:
+    """The current time in UTC."""
+    return datetime.now(UTC)
+
+
+class Record(BaseModel):
+    """Frozen; an unknown field is an error, so that an old program never drops what a newer one wrote."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Task(Record):
+    """What the user asked, at a state of the repository, with the command that checks it."""
+
+    request: str
+    repo: str
+    """Absolute path of the work tree."""
+    base_commit: str | None
+    """HEAD when the task began; None in a repository without commits."""
+    snapshot: str
+    """Commit that holds the work tree as it was, dirty and untracked files included; patches are against it."""
+    test_command: str | None = None
+
+
+class CommandRun(Record):
+    """One finished command."""
+
+    command: str
+    exit_code: int
+    """The shell's: negative is never used, 124 a time-out, 128+n a signal."""
+    output: str
+    """stdout and stderr together, head and tail kept, the cut marked."""
+    seconds: float
+    timed_out: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return self.exit_code == 0
+
+
+class Check(Record):
+    """What was found about one candidate."""
+
+    problems: tuple[str, ...] = ()
+    """Files that no longer parse and fatal lint errors that the old version did not have."""
+    tests: CommandRun | None = None
+
+    @property
+    def passed(self) -> bool:
+        return not self.problems and (self.tests is None or self.tests.passed)
+
+
+class Tokens(Record):
+    """What the model read and wrote; `calls` counts requests."""
+
+    prompt: int = 0
+    completion: int = 0
+    calls: int = 0
+
+    def __add__(self, other: "Tokens") -> "Tokens":
+        return Tokens(
+            prompt=self.prompt + other.prompt,
+            completion=self.completion + other.completion,
+            calls=self.calls + other.calls,
+        )
+
+
+class Candidate(Record):
+    """One attempt's patch, with how it came about."""
+
+    index: int
+    """Order of sampling; the earliest wins a tie."""
+    patch: str = ""
+    """Unified diff against the task's snapshot, as `git diff --binary` writes it; bytes that are not UTF-8 as
+    surrogate escapes."""
+    fingerprint: str = ""
+    """Equal for candidates that are the same patch after normalisation; empty when it abstained."""
+    abstained: str | None = None
+    """Why it has no vote: empty, no-op, does not apply, does not parse, touches tests; None when it votes."""
+    check: Check | None = None
+    """None while unchecked, and for good where a candidate with more votes had already passed."""
+    tokens: Tokens = Tokens()
+    seconds: float = 0.0
+
+
+class Vote(Record):
+    """Which candidates are the same patch, the winner, and its share."""
+
+    winner: int | None
+    """Index of the winning candidate, the earliest of its group; None when all abstained."""
+    votes: int
+    """Candidates in the winner's group."""
+    agreement: float
+    """votes / all candidates, abstentions included in the denominator; 0 without a winner."""
+    abstentions: int
+
+
+class Experience(Record):
+    """A finished task. Written once, by a run, never changed."""
+
+    id: str
+    created_at: datetime = Field(default_factory=now)
+    task: Task
+    status: Status
+    candidates: tuple[Candidate, ...] = ()
+    vote: Vote
+    model: str
+    adapter: str | None = None
+    tokens: Tokens = Tokens()
+    seconds: dict[str, float] = Field(default_factory=dict)
+    """Wall-clock seconds per stage, and `total`."""
+    notes: tuple[str, ...] = ()
+    """Ids of the notes that were recalled."""
+
+    @property
+    def patch(self) -> str:
+        """The winner's patch; empty without one."""
+        return "" if self.vote.winner is None else self.candidates[self.vote.winner].patch
+
+
+class Outcome(Record):
+    """What became of an experience later."""
+
+    experience_id: str
+    kind: Literal["applied", "committed", "undone"]
+    created_at: datetime = Field(default_factory=now)
+    commit: str | None = None
+    """The commit that `--commit` made."""

@@ -1,0 +1,1 @@
+"""Learns in words while the user is away. Not built yet."""
