@@ -1,0 +1,91 @@
+"""Where a repository's memory lies: every path in one place.
+
+One folder per repository in the user's data directory (`SLEEPWRIGHT_HOME` moves it), named after the resolved git
+common directory, so that all work trees of a repository share it and nothing shows in `git status`. Nothing that came
+with a repository is ever opened as a store: a home inside a work tree, or owned by somebody else, is refused.
+"""
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from memory.errors import StoreError
+
+
+@dataclass(frozen=True)
+class MemoryHome:
+    """The memory of one repository. `path` exists, with mode 0700."""
+
+    path: Path
+
+    @classmethod
+    def for_repository(cls, common_dir: Path) -> "MemoryHome":
+        """The home of the repository whose git common directory this is, made if it is new.
+
+        StoreError where it cannot be made, lies inside a repository's work tree, or belongs to another user.
+        """
+        common_dir = common_dir.resolve()
+        root = _root()
+        _refuse_inside_work_tree(root, common_dir)
+        home = cls(root / _folder_name(common_dir))
+        _own_folder(root, make_private=False)
+        _own_folder(home.path, make_private=True)
+        _own_folder(home.worktrees, make_private=True)
+        return home
+
+    @property
+    def experiences(self) -> Path:
+        """The experience log, an SQLite file."""
+        return self.path / "experiences.db"
+
+    @property
+    def worktrees(self) -> Path:
+        """The folder of throw-away worktrees; outside every repository, so that no tool mistakes them for its part."""
+        return self.path / "worktrees"
+
+
+def _root() -> Path:
+    moved = os.environ.get("SLEEPWRIGHT_HOME", "")
+    root = Path(moved).expanduser() if moved else user_data_path("sleepwright", appauthor=False)
+    if not root.is_absolute():
+        raise StoreError(f"The memory home {str(root)!r} is not an absolute path: set SLEEPWRIGHT_HOME to one.")
+    return root.resolve()
+
+
+def _folder_name(common_dir: Path) -> str:
+    """A name that people recognise, and a hash that tells equal names apart."""
+    named_after = common_dir.parent.name if common_dir.name == ".git" else common_dir.name.removesuffix(".git")
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", named_after)[:40].strip(".-") or "repository"
+    return f"{readable}-{hashlib.sha256(os.fsencode(common_dir)).hexdigest()[:12]}"
+
+
+def _refuse_inside_work_tree(root: Path, common_dir: Path) -> None:
+    for folder in (root, *root.parents):
+        # Some keep their whole home directory in git; the data directory in it is still theirs, unless it is the task.
+        is_dotfiles = folder == Path("~").expanduser() and folder / ".git" != common_dir
+        if os.path.lexists(folder / ".git") and not is_dotfiles:
+            raise StoreError(
+                f"The memory home {str(root)!r} lies inside the work tree {str(folder)!r}, where a repository could "
+                "bring its own: set SLEEPWRIGHT_HOME to a folder outside of it."
+            )
+
+
+def _own_folder(folder: Path, *, make_private: bool) -> None:
+    """Make the folder with mode 0700, whatever the umask; an existing one must be the user's own."""
+    way_out = "set SLEEPWRIGHT_HOME to a folder that you own and can write to"
+    try:
+        is_new = not folder.exists()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
+        if found.st_uid != os.geteuid():
+            raise StoreError(f"The memory home {str(folder)!r} belongs to another user: {way_out}.")
+        if (is_new or make_private) and found.st_mode & 0o777 != 0o700:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise StoreError(f"The memory home {str(folder)!r} cannot be used: {error.strerror}; {way_out}.") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StoreError(f"The memory home {str(folder)!r} is not writable: {way_out}.")

@@ -1,0 +1,106 @@
+"""Where a repository's memory lies, and the homes that are refused."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memory.errors import StoreError
+from memory.home import MemoryHome
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SLEEPWRIGHT_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def any_umask() -> Iterator[None]:
+    before = os.umask(0o277)
+    yield
+    os.umask(before)
+
+
+def test_the_folder_has_a_readable_name(root: Path, tmp_path: Path) -> None:
+    home = MemoryHome.for_repository(tmp_path / "my project" / ".git")
+    assert home.path.parent == root and home.path.name.startswith("my-project-")
+
+
+def test_repositories_of_the_same_name_have_different_homes(root: Path, tmp_path: Path) -> None:
+    one, other = (MemoryHome.for_repository(tmp_path / side / "app" / ".git") for side in ("a", "b"))
+    assert one.path != other.path
+
+
+def test_a_symlink_to_a_repository_leads_to_the_same_home(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "app" / ".git").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "app")
+    assert MemoryHome.for_repository(tmp_path / "link" / ".git") == MemoryHome.for_repository(tmp_path / "app" / ".git")
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", "\n'\"".encode(), "日本".encode(), b"." * 200, b"x" * 200])
+def test_any_repository_name_makes_a_plain_folder_name(root: Path, tmp_path: Path, name: bytes) -> None:
+    home = MemoryHome.for_repository(tmp_path / os.fsdecode(name) / ".git")
+    assert home.path.is_dir() and home.path.name.isascii() and len(home.path.name) <= 60
+
+
+def test_folders_are_private_whatever_the_umask(root: Path, tmp_path: Path, any_umask: None) -> None:
+    home = MemoryHome.for_repository(tmp_path / "app" / ".git")
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (root, home.path, home.worktrees)] == [0o700] * 3
+
+
+def test_a_root_that_the_user_made_keeps_its_mode(root: Path, tmp_path: Path) -> None:
+    root.mkdir(mode=0o755)
+    MemoryHome.for_repository(tmp_path / "app" / ".git")
+    assert stat.S_IMODE(root.stat().st_mode) == 0o755
+
+
+def test_a_home_inside_a_work_tree_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "app" / ".git").mkdir(parents=True)
+    monkeypatch.setenv("SLEEPWRIGHT_HOME", str(tmp_path / "app" / "home"))
+    with pytest.raises(StoreError, match="inside the work tree"):
+        MemoryHome.for_repository(tmp_path / "other" / ".git")
+
+
+def test_a_home_directory_kept_in_git_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SLEEPWRIGHT_HOME", "~/data")
+    assert MemoryHome.for_repository(tmp_path / "app" / ".git").path.is_dir()
+
+
+def test_a_home_inside_the_repository_it_is_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SLEEPWRIGHT_HOME", "~/data")
+    with pytest.raises(StoreError, match="inside the work tree"):
+        MemoryHome.for_repository(tmp_path / ".git")
+
+
+def test_a_relative_home_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLEEPWRIGHT_HOME", "data")
+    with pytest.raises(StoreError, match="not an absolute path"):
+        MemoryHome.for_repository(tmp_path / ".git")
+
+
+def test_a_file_in_the_way_is_named(root: Path, tmp_path: Path) -> None:
+    root.write_text("")
+    with pytest.raises(StoreError, match=f"{str(root)!r} cannot be used"):
+        MemoryHome.for_repository(tmp_path / "app" / ".git")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_home_of_another_user_is_refused(root: Path, tmp_path: Path) -> None:
+    root.mkdir()
+    os.chown(root, 1, 1)
+    with pytest.raises(StoreError, match="belongs to another user"):
+        MemoryHome.for_repository(tmp_path / "app" / ".git")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_home_is_refused(root: Path, tmp_path: Path) -> None:
+    root.mkdir(mode=0o500)
+    with pytest.raises(StoreError, match=str(root)):
+        MemoryHome.for_repository(tmp_path / "app" / ".git")
