@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.edits import MAX_BYTES, Decoded, Edit, apply_edits, decode, edit_bytes
@@ -132,7 +132,6 @@ LINES = st.lists(st.text("ab \t\x0c\xe9", max_size=5), max_size=6, unique_by=str
 ENDINGS = st.lists(st.sampled_from(["\n", "\r\n", "\r"]), min_size=6, max_size=6)
 
 
-@settings(deadline=None)
 @given(LINES, ENDINGS, st.booleans(), st.data())
 def test_one_edited_line_leaves_all_other_bytes_alone(
     lines: list[str], endings: list[str], final: bool, data: st.DataObject
@@ -145,7 +144,6 @@ def test_one_edited_line_leaves_all_other_bytes_alone(
     assert edit_bytes(file.encode(), "the edited line\n", "another line\n") == expected.encode()
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40), st.text("a \t\r\n", max_size=6), st.text("ab \t\r\n", max_size=6))
 def test_any_input_is_edited_or_refused(data: bytes, old: str, new: str) -> None:
     try:
