@@ -1,0 +1,123 @@
+"""Runs git through GitPython: in a clean environment, without prompts, and with one sentence for every failure."""
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from agent.errors import RepositoryError
+
+# Without this a missing git would be an ImportError; `run_git` says it in a sentence.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+import git  # noqa: E402
+
+OLDEST = (2, 25)
+"""The oldest git that has all that is used here."""
+
+# What a hook, an alias or `git rebase --exec` sets for its own repository would point our git at the wrong one.
+_FOREIGN = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE", "GIT_CONFIG"),
+    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH", "GIT_SHALLOW_FILE"),
+    *("GIT_IMPLICIT_WORK_TREE", "GIT_INTERNAL_SUPER_PREFIX", "GIT_GRAFT_FILE", "GIT_ATTR_SOURCE"),
+    *("GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS", "GIT_REFLOG_ACTION"),
+    *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"),
+)
+_UNSET = tuple(part for name in _FOREIGN for part in ("-u", name))
+
+_SETTINGS = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_EDITOR": "true",
+    "GIT_SEQUENCE_EDITOR": "true",
+    "GIT_PAGER": "cat",
+    # Reading must not refresh the user's index on the way.
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+
+_SENTENCES = (
+    ("dubious ownership", "git refuses {where} because another user owns it; if you trust it, allow it with "
+     "`git config --global --add safe.directory {where}`"),
+    ("not a git repository", "{where} is not in a git repository; run `git init` there, or name another directory"),
+    (".lock': File exists", "another git process is at work in {where}, or one has crashed; if none is running, remove "
+     "the lock file: {detail}"),
+    ("No space left on device", "there is no space left on the device, git in {where} cannot go on: {detail}"),
+    ("Read-only file system", "git cannot write in {where}, the file system is read-only: {detail}"),
+    ("Permission denied", "git may not read or write in {where}: {detail}"),
+)  # fmt: skip
+
+
+class GitRun(NamedTuple):
+    """One finished git command."""
+
+    status: int
+    output: bytes
+    errors: str
+    """stderr, bytes that are not UTF-8 as surrogate escapes."""
+
+
+def run_git(
+    directory: Path,
+    *arguments: str | Path,
+    env: Mapping[str, str | Path] | None = None,
+    stdin: bytes = b"",
+    own_session: bool = True,
+) -> GitRun:
+    """Run git in `directory` and return how it went; RepositoryError only where there is no git.
+
+    In a session of its own git cannot ask on the terminal, and Ctrl-C does not stop it half-way.
+    """
+    settings = {**_SETTINGS, **(env or {})}
+    command = ["env", *_UNSET, *(f"{name}={value}" for name, value in settings.items())]
+    # -C, because GitPython would fall back to the current directory where `directory` is gone.
+    command += ["git", "-C", str(directory), *map(str, arguments)]
+    with tempfile.TemporaryFile() as istream:
+        istream.write(stdin)
+        istream.seek(0)
+        try:
+            status, output, errors = git.Git(str(directory)).execute(
+                command,
+                istream=istream,
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                start_new_session=own_session,
+            )
+        except git.GitCommandNotFound:
+            status, output, errors = 127, b"", "env: git"
+    if status == 127 and errors.startswith("env: "):
+        raise RepositoryError(f"git was not found; install git {_dotted(OLDEST)} or newer")
+    return GitRun(status, bytes(output), str(errors))
+
+
+def sentence(directory: Path, arguments: Sequence[str | Path], errors: str) -> str:
+    """What a user should read about a git command that failed."""
+    where, detail = repr(str(directory)), _detail(errors)
+    for words, text in _SENTENCES:
+        if words in errors:
+            return text.format(where=where, detail=detail)
+    verb = next(str(part) for part in arguments if re.fullmatch(r"[a-z][a-z-]+", str(part)))
+    return f"`git {verb}` failed in {where}: {detail}"
+
+
+def check_version(directory: Path) -> None:
+    """RepositoryError where git is missing or too old."""
+    output = run_git(directory, "version").output.decode()
+    found = re.search(r"(\d+)\.(\d+)", output)
+    if not found or (int(found[1]), int(found[2])) < OLDEST:
+        raise RepositoryError(f"{output.strip()} is too old; install git {_dotted(OLDEST)} or newer")
+
+
+def _detail(errors: str) -> str:
+    """The line of stderr that says most."""
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    for prefix in ("fatal: ", "error: "):
+        for line in lines:
+            if line.startswith(prefix):
+                return line.removeprefix(prefix)
+    return lines[-1] if lines else "it gave no reason"
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
