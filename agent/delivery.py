@@ -93,12 +93,12 @@ def _applied(repository: Repository, patch: str, *options: str) -> Iterator[None
         moved: list[str] = []
         try:
             # What goes first makes room: a file may become a directory.
-            for path in sorted(paths, key=lambda path: os.path.lexists(new / path)):
+            for path in sorted(paths, key=lambda path: _is_file(new / path)):
                 moved.append(path)
                 _put(new / path, repository.root, path)
             yield
         except BaseException:
-            for path in sorted(moved, key=lambda path: os.path.lexists(old / path)):
+            for path in sorted(moved, key=lambda path: _is_file(old / path)):
                 _put(old / path, repository.root, path)
             raise
 
@@ -112,7 +112,7 @@ def _make(repository: Repository, file: Path, options: tuple[str, ...], old: Pat
     _apply_in(repository, back, file, () if options else ("--reverse",))
     for path in paths:
         before, after, again = old / path, new / path, back / path
-        if not (_is_plain(before) and _is_plain(after)):
+        if not (_is_file(before) and _is_file(after)) or before.is_symlink() or after.is_symlink():
             continue
         # Where git converts line ends it rewrites the whole file; then there and back is not the identity.
         if before.read_bytes() != again.read_bytes() and _unix(before.read_bytes()) == _unix(again.read_bytes()):
@@ -266,7 +266,7 @@ def _copy(source: Path, target: Path, paths: list[str]) -> None:
     target.mkdir(exist_ok=True)
     parents = {parent for path in paths for parent in Path(path).parents}
     for path in [*paths, *(str(parent / ".gitattributes") for parent in parents)]:
-        if (source / path).is_symlink() or (source / path).is_file():
+        if _is_file(source / path):
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / path, target / path, follow_symlinks=False)
 
@@ -274,7 +274,7 @@ def _copy(source: Path, target: Path, paths: list[str]) -> None:
 def _put(source: Path, root: Path, path: str) -> None:
     """Make root/path what `source` is: the file moved there, or none, and then no empty directories either."""
     target = root / path
-    if os.path.lexists(source):
+    if _is_file(source):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.replace(source, target)
@@ -283,12 +283,13 @@ def _put(source: Path, root: Path, path: str) -> None:
                 raise
             shutil.move(source, target)
         return
-    target.unlink(missing_ok=True)
+    if _is_file(target):
+        target.unlink()
     for parent in target.parents:
         if parent == root or not parent.is_dir() or any(parent.iterdir()):
             break
         parent.rmdir()
 
 
-def _is_plain(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()
+def _is_file(path: Path) -> bool:
+    return path.is_symlink() or path.is_file()
