@@ -71,6 +71,16 @@ def new_problems(path: str, old: bytes | None, new: bytes) -> list[str]:
         return []
 
 
+def still_parses(path: str, old: bytes | None, new: bytes) -> bool:
+    """False where `new` does not parse and `old` did, or was not there."""
+    parse = _PARSERS.get(PurePosixPath(path).suffix)
+    if parse is None or max(len(old or b""), len(new)) > MAX_SIZE:
+        return True
+    if old is not None and isinstance(_attempt(parse, old), _Broken):
+        return True
+    return not isinstance(_attempt(parse, new), _Broken)
+
+
 def _new_fatal(path: str, before: ast.Module | None, after: ast.Module) -> list[str]:
     known = Counter(_identity(message) for message in _fatal(path, before)) if before else Counter()
     problems = []

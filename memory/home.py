@@ -29,10 +29,7 @@ class MemoryHome:
         StoreError where it cannot be made, lies inside a repository's work tree, or belongs to another user.
         """
         common_dir = common_dir.resolve()
-        root = _root()
-        _refuse_inside_work_tree(root, common_dir)
-        home = cls(root / _folder_name(common_dir))
-        _own_folder(root, make_private=False)
+        home = cls(all_homes(common_dir) / _folder_name(common_dir))
         _own_folder(home.path, make_private=True)
         _own_folder(home.worktrees, make_private=True)
         return home
@@ -46,6 +43,17 @@ class MemoryHome:
     def worktrees(self) -> Path:
         """The folder of throw-away worktrees; outside every repository, so that no tool mistakes them for its part."""
         return self.path / "worktrees"
+
+
+def all_homes(common_dir: Path | None = None) -> Path:
+    """The folder of all homes, made if it is new; `common_dir` is the repository that one is looked for.
+
+    StoreError where it cannot be used.
+    """
+    root = _root()
+    _refuse_inside_work_tree(root, common_dir)
+    _own_folder(root, make_private=False)
+    return root
 
 
 def _root() -> Path:
@@ -63,7 +71,7 @@ def _folder_name(common_dir: Path) -> str:
     return f"{readable}-{hashlib.sha256(os.fsencode(common_dir)).hexdigest()[:12]}"
 
 
-def _refuse_inside_work_tree(root: Path, common_dir: Path) -> None:
+def _refuse_inside_work_tree(root: Path, common_dir: Path | None) -> None:
     for folder in (root, *root.parents):
         # Some keep their whole home directory in git; the data directory in it is still theirs, unless it is the task.
         is_dotfiles = folder == Path("~").expanduser() and folder / ".git" != common_dir

@@ -40,7 +40,7 @@ def test_a_symlink_to_a_repository_leads_to_the_same_home(root: Path, tmp_path: 
     assert MemoryHome.for_repository(tmp_path / "link" / ".git") == MemoryHome.for_repository(tmp_path / "app" / ".git")
 
 
-@pytest.mark.parametrize("name", [b"\xff\xfe", "\n'\"".encode(), "日本".encode(), b"." * 200, b"x" * 200])
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"\n'\"", "日本".encode(), b"." * 200, b"x" * 200])
 def test_any_repository_name_makes_a_plain_folder_name(root: Path, tmp_path: Path, name: bytes) -> None:
     home = MemoryHome.for_repository(tmp_path / os.fsdecode(name) / ".git")
     assert home.path.is_dir() and home.path.name.isascii() and len(home.path.name) <= 60

@@ -1,0 +1,104 @@
+"""The front door: finds the commands in pyproject.toml's entry points, and is the one border where errors end.
+
+A command's module is imported when the command is asked for (all of them for `--help`), so those modules import
+nothing heavy at their top. A command returns its exit code, None for 0.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import EntryPoints, distribution
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from memory.errors import UserError
+
+INTERRUPTED = 130
+
+
+class FrontDoor(click.Group):
+    """A group whose commands are the entry points `sleepwright.commands`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [entry.name for entry in _commands()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command: click.Command | None = next((entry.load() for entry in _commands().select(name=cmd_name)), None)
+        return command
+
+
+def _commands() -> EntryPoints:
+    return distribution("sleepwright").entry_points.select(group="sleepwright.commands")
+
+
+@click.command(cls=FrontDoor, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sleepwright", message="%(prog)s %(version)s")
+def sleepwright() -> None:
+    """A coding agent that studies your repository while you are away."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # None where the shell closed it
+            # A terminal that cannot show a character is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    try:
+        code = _guarded(given)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone. Python would complain again when it flushes at its end.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        code = 1
+    sys.exit(code)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """A closed terminal or a polite kill ends a run as Ctrl-C does: children killed, worktrees removed."""
+    raise KeyboardInterrupt
+
+
+def _guarded(given: list[str]) -> int:
+    """The border: every error ends here as one sentence and an exit code, with `--json` as one JSON object."""
+    options = given[: given.index("--")] if "--" in given else given
+    try:
+        return sleepwright.main(given, prog_name="sleepwright", standalone_mode=False) or 0
+    except (Exception, KeyboardInterrupt) as error:
+        message, code = _explained(error)
+        if {"-v", "--verbose"} & set(options):
+            traceback.print_exc()
+        if "--json" in options:
+            click.echo(json.dumps({"status": "error", "error": message}))
+        elif isinstance(error, click.ClickException):
+            error.show()
+        else:
+            click.echo(f"Error: {message}", err=True)
+        return code
+
+
+def _explained(error: BaseException) -> tuple[str, int]:
+    """What to say, and the exit code."""
+    match error:
+        case click.ClickException():
+            return error.format_message(), error.exit_code
+        case UserError():
+            return str(error), error.exit_code
+        case click.Abort() | KeyboardInterrupt():
+            return "Interrupted.", INTERRUPTED
+        case _:
+            return f"Unexpected {type(error).__name__}: {error}. Run again with -v to see where it came from.", 1
+
+
+if __name__ == "__main__":
+    main()

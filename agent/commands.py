@@ -1,0 +1,74 @@
+"""`sleepwright undo` and `sleepwright log`: what became of past runs. Heavy imports wait until a command runs."""
+
+import json
+from pathlib import Path
+
+import click
+
+_repo = click.option(
+    "--repo",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    help="The repository, or a folder in it.  [default: here]",
+)
+
+
+@click.command(short_help="Take back what was applied last.")
+@_repo
+def undo(repo: Path) -> None:
+    """Take back the patch that was applied or committed last in this work tree, exactly; nothing else is touched.
+
+    It is refused where the files have changed since. Undo again to take back the one before.
+    """
+    from agent.delivery import undo_patch
+    from agent.errors import RepositoryError
+    from agent.workspace import Repository
+    from memory.experiences import ExperienceLog
+    from memory.home import MemoryHome
+    from memory.records import Outcome
+
+    repository = Repository.open(repo)
+    with ExperienceLog(MemoryHome.for_repository(repository.common_dir).experiences) as log:
+        last = log.last_applied(repo=str(repository.root))
+        if last is None:
+            raise RepositoryError(f"Nothing is applied in {str(repository.root)!r} that could be taken back.")
+        commit = undo_patch(repository, last.patch, log.outcomes(last.id)[-1].commit)
+        log.add_outcome(Outcome(experience_id=last.id, kind="undone", commit=commit))
+    by = f" by commit {commit[:12]}" if commit else ""
+    click.echo(f"Taken back{by}: {' '.join(last.task.request.split())[:200]}")
+
+
+@click.command(short_help="Show past runs.")
+@click.argument("action", type=click.Choice(["list", "show"]), default="list")
+@click.argument("id", required=False)
+@_repo
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="How many to list."
+)
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+def log(action: str, id: str | None, repo: Path, limit: int, as_json: bool) -> None:
+    """Show past runs of this repository: `log` lists them, the newest first, `log show ID` shows one.
+
+    The beginning of an ID is enough where it is the only one.
+    """
+    if (action == "show") != (id is not None):
+        raise click.UsageError("`log show` takes the ID of a run, `log list` takes none.")
+
+    from rich.console import Console
+
+    from agent.report import past_run, past_runs, show_past_run, show_past_runs
+    from agent.workspace import Repository
+    from memory.experiences import ExperienceLog
+    from memory.home import MemoryHome
+
+    home = MemoryHome.for_repository(Repository.open(repo).common_dir)
+    with ExperienceLog(home.experiences) as experiences:
+        found = [experiences.get(id)] if id else experiences.latest(limit)
+        runs = [(experience, experiences.outcomes(experience.id)) for experience in found]
+    if as_json:
+        click.echo(json.dumps(past_run(*runs[0]) if id else past_runs(runs)))
+    elif id:
+        show_past_run(*runs[0], Console())
+    else:
+        show_past_runs(runs, Console())

@@ -1,0 +1,227 @@
+"""The nodes of the graph: each takes the state, does one thing, and returns only what changed.
+
+`propose` is where answers of a model become candidates: it applies them in a worktree, and git says what they are.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from langgraph.runtime import Runtime
+from langgraph.types import Send
+
+from agent.checks import check as check_worktree
+from agent.checks import touches_tests
+from agent.edits import Edit, apply_edits
+from agent.errors import EditRefused
+from agent.lint import still_parses
+from agent.localise import Localisation
+from agent.localise import localise as localise_fault
+from agent.state import AgentContext, AgentState, CheckState, OutOfTime, Proposal
+from agent.vote import FileChange, fingerprint, rank
+from agent.vote import choose as choose_winner
+from agent.workspace import Repository
+from memory.experiences import new_id
+from memory.records import Candidate, CommandRun, Experience, Status, Task, Tokens, Vote
+
+TEST_SECONDS = 60.0
+"""What the test command may take before the change, at least; a fifth of the run's time limit if that is more."""
+
+
+def recall(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
+    """Notes that bear on the task: none until there is a memory of notes."""
+    runtime.context.progress.step("recall", 0, 1)
+    return {"notes": ()}
+
+
+def localise(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
+    """Run the tests as the tree is now, and rank the lines that may hold the fault."""
+    context, task = runtime.context, state["task"]
+    context.progress.step("localise", 0, 1)
+    with context.repository.worktree(task.snapshot, context.worktrees) as worktree:
+        found = localise_fault(
+            worktree,
+            task.request,
+            task.test_command,
+            context.sandbox,
+            _test_seconds(context),
+            readable=context.repository.inputs,
+        )
+    if found.tests is None:
+        context.progress.notice("There is no test command: nothing can be checked but whether the files parse.")
+    elif found.tests.passed:
+        context.progress.notice("The test command passes before any change: it cannot tell a fix from no fix.")
+    elif found.tests.timed_out:
+        context.progress.notice(
+            f"The test command was ended after {found.tests.seconds:.0f} s; a longer --timeout gives it more."
+        )
+    return {"localisation": found}
+
+
+def propose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
+    """Ask the model once for all proposals, and turn each into a candidate."""
+    context, task = runtime.context, state["task"]
+    with context.repository.worktree(task.snapshot, context.worktrees) as worktree:
+        proposals = _sample(context, task, worktree, state["localisation"])
+        # Most samples repeat each other: what the same edits come to is found out once.
+        outcomes = {
+            edits: _candidate(edits, context.repository, worktree, task.snapshot)
+            for edits in dict.fromkeys(proposal.edits for proposal in proposals)
+        }
+    candidates = tuple(
+        outcomes[proposal.edits].model_copy(
+            update={"index": index, "tokens": proposal.tokens, "seconds": proposal.seconds}
+        )
+        for index, proposal in enumerate(proposals)
+    )
+    return {"proposals": tuple(proposals), "candidates": candidates}
+
+
+def fan_out(state: AgentState, runtime: Runtime[AgentContext]) -> list[Send] | str:
+    """One check for each group of equal candidates, the best group first."""
+    groups = rank(state["candidates"])
+    runtime.context.progress.step("check", 0, len(groups))
+    timeout = _check_seconds(state["localisation"].tests)
+    return [
+        Send(
+            "check",
+            CheckState(
+                task=state["task"],
+                edits=state["proposals"][group[0]].edits,
+                first=group[0],
+                rank=position,
+                groups=len(groups),
+                timeout=timeout,
+            ),
+        )
+        for position, group in enumerate(groups)
+    ] or "choose"
+
+
+def check(state: CheckState, runtime: Runtime[AgentContext]) -> AgentState:
+    """Check one group in a worktree of its own, unless it can no longer win or the time is up."""
+    context, task = runtime.context, state["task"]
+    if context.deadline.passed or context.race.is_lost(state["rank"]):
+        return {}
+    repository = context.repository
+    with repository.worktree(task.snapshot, context.worktrees) as worktree:
+        apply_edits(worktree, state["edits"])
+        found = check_worktree(
+            worktree,
+            lambda path: repository.read(task.snapshot, path),
+            repository.changed_paths(worktree, task.snapshot),
+            task.test_command,
+            context.sandbox,
+            min(state["timeout"], context.deadline.left()),
+            readable=repository.inputs,
+        )
+    if found.tests and found.tests.timed_out and context.deadline.passed:
+        return {}  # ended by the run's limit: that says nothing about the candidate
+    context.progress.step("check", context.race.finish(state["rank"], found.passed), state["groups"])
+    return {"checks": {state["first"]: found}}
+
+
+def choose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
+    """Give each group's check to all its candidates, and choose the winner."""
+    checks = state.get("checks", {})
+    shared = {index: checks[group[0]] for group in rank(state["candidates"]) if group[0] in checks for index in group}
+    candidates = tuple(
+        candidate.model_copy(update={"check": shared.get(candidate.index)}) for candidate in state["candidates"]
+    )
+    checking = time.monotonic() - state["began"] - sum(state["seconds"].values())
+    return {"candidates": candidates, "vote": choose_winner(candidates), "seconds": {"check": checking}}
+
+
+def finish(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
+    """The task as it will be remembered."""
+    candidates, vote = state["candidates"], state["vote"]
+    if runtime.context.deadline.passed:
+        runtime.context.progress.notice("The run was ended by its time limit; this is the best candidate so far.")
+    experience = Experience(
+        id=new_id(),
+        task=state["task"],
+        status=_status(candidates, vote, state["task"].test_command),
+        candidates=candidates,
+        vote=vote,
+        model=runtime.context.proposer.name,
+        tokens=sum((candidate.tokens for candidate in candidates), Tokens()),
+        seconds={**state["seconds"], "total": time.monotonic() - state["began"]},
+        notes=state["notes"],
+    )
+    return {"experience": experience}
+
+
+def _sample(context: AgentContext, task: Task, worktree: Path, localisation: Localisation) -> Sequence[Proposal]:
+    def progress(done: int) -> None:
+        if context.deadline.passed:
+            raise OutOfTime
+        context.progress.step("propose", done, context.candidates)
+
+    try:
+        progress(0)
+        return context.proposer.propose(task, worktree, localisation, context.candidates, context.seed, progress)
+    except OutOfTime:
+        return ()
+
+
+def _candidate(edits: Sequence[Edit], repository: Repository, worktree: Path, snapshot: str) -> Candidate:
+    """What the edits come to in the worktree, which is left as it was."""
+    if not edits:
+        return Candidate(index=0, abstained="empty")
+    if all(edit.old.rstrip("\r\n") == edit.new.rstrip("\r\n") for edit in edits):
+        return Candidate(index=0, abstained="no-op")
+    try:
+        apply_edits(worktree, edits)
+    except EditRefused:
+        return Candidate(index=0, abstained="does not apply")
+    patch = repository.diff(worktree, snapshot)
+    changes = [
+        FileChange(path, repository.read(snapshot, path), _content(worktree / path))
+        for path in repository.changed_paths(worktree, snapshot)
+    ]
+    repository.reset(worktree, snapshot)
+    if abstained := _abstention(changes):
+        return Candidate(index=0, patch=patch, abstained=abstained)
+    return Candidate(index=0, patch=patch, fingerprint=fingerprint(changes))
+
+
+def _abstention(changes: Sequence[FileChange]) -> str | None:
+    """Why a change that applies has no vote; None where it has one."""
+    old = {change.path: change.old for change in changes}
+    if not fingerprint(changes):
+        return "no-op"
+    if not all(still_parses(change.path, change.old, change.new) for change in changes if change.new is not None):
+        return "does not parse"
+    if touches_tests(list(old), old.get):
+        return "touches tests"
+    return None
+
+
+def _content(path: Path) -> bytes | None:
+    """What git sees there: of a symlink its target, None where there is nothing."""
+    if path.is_symlink():
+        return bytes(path.readlink())
+    return path.read_bytes() if path.is_file() else None
+
+
+def _status(candidates: Sequence[Candidate], vote: Vote, test_command: str | None) -> Status:
+    if vote.winner is None:
+        return "no_candidate"
+    found = candidates[vote.winner].check
+    if found is None:
+        return "failed" if test_command else "unchecked"  # nobody knows that it passes
+    if not found.passed:
+        return "failed"
+    return "passed" if found.tests else "unchecked"
+
+
+def _test_seconds(context: AgentContext) -> float:
+    left = context.deadline.left()
+    return TEST_SECONDS if left == float("inf") else min(left, max(TEST_SECONDS, left / 5))
+
+
+def _check_seconds(before: CommandRun | None) -> float:
+    """Seconds for the tests of a candidate: a patch that makes them several times slower is no fix."""
+    if before is None or before.timed_out:
+        return TEST_SECONDS
+    return 10.0 + 4.0 * before.seconds

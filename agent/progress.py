@@ -1,0 +1,41 @@
+"""Tells people how far a run is: one moving line in a terminal, one line per stage elsewhere. Always on stderr."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.status import Status
+
+from agent.state import Stage
+
+_DOING = {"recall": "recalling", "localise": "localising", "propose": "sampling", "check": "checking"}
+
+
+class ConsoleProgress:
+    """A `Progress` on a console; the context manager takes the moving line away again."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        is_live = console.is_terminal and not console.is_dumb_terminal
+        self._status = Status("starting", console=console) if is_live else None
+
+    def __enter__(self) -> Self:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._status:
+            self._status.stop()
+
+    def step(self, stage: Stage, done: int, total: int) -> None:
+        doing = f"{_DOING[stage]} {done}/{total}" if total > 1 else _DOING[stage]
+        if self._status:
+            self._status.update(doing)
+        elif done == 0:
+            self._console.print(_DOING[stage], soft_wrap=True, markup=False, highlight=False)
+
+    def notice(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
