@@ -1,0 +1,53 @@
+"""ttrl_adapter/bugs.py: every bug is one line, parses, and its fix gives the function back."""
+
+import random
+
+import pytest
+
+from ttrl_adapter.bugs import KINDS, break_function, difference
+
+FUNCTIONS = [
+    "def mean(values, default):\n    if not values:\n        return default\n    total = 0\n"
+    "    for i in range(1, len(values)):\n        total += values[i - 1]\n    return total / len(values)",
+    "def merge(a, b, key=None):\n    out = sorted(a + b[1:], key=key, reverse=True)\n    while out and out[-1] is None:\n"
+    "        if len(out) < 2 or key(out[0], a) == 'x':\n            break\n        elif b.strip():\n            out.pop()\n"
+    "        else:\n            return (a, b)\n    return min(out, max(a))",
+]
+
+
+@pytest.mark.parametrize("text", FUNCTIONS)
+def test_the_fixed_lines_give_the_function_back(text: str) -> None:
+    for seed in range(200):
+        bug = break_function(text, random.Random(seed))
+        assert bug is not None
+        lines = [*bug.broken[: bug.line], *bug.fixed, *bug.broken[bug.line + 1 :]]
+        assert "\n".join(lines) == text and "\n".join(bug.broken) != text
+
+
+def test_broken_functions_parse() -> None:
+    for seed in range(200):
+        bug = break_function(FUNCTIONS[1], random.Random(seed))
+        assert bug is not None
+        compile("\n".join(bug.broken), "broken", "exec", dont_inherit=True, flags=0x400)  # PyCF_ONLY_AST
+
+
+def test_every_kind_of_bug_is_made() -> None:
+    seen = {bug.kind for text in FUNCTIONS for seed in range(600) if (bug := break_function(text, random.Random(seed)))}
+    assert seen == set(KINDS)
+
+
+def test_the_same_seed_makes_the_same_bug() -> None:
+    assert break_function(FUNCTIONS[0], random.Random(3)) == break_function(FUNCTIONS[0], random.Random(3))
+
+
+def test_nothing_to_break_is_none() -> None:
+    assert break_function("pass", random.Random(0)) is None
+
+
+def test_a_missing_line_is_told_with_the_line_that_follows() -> None:
+    bug = difference("statement", ["a", "b", "c"], ["a", "c"])
+    assert bug is not None and (bug.line, bug.fixed) == (1, ("b", "c"))
+
+
+def test_two_changed_lines_are_no_one_line_bug() -> None:
+    assert difference("x", ["a", "b", "c"], ["x", "b", "y"]) is None
