@@ -1,0 +1,49 @@
+"""What an evaluation looks like: to people on a console, and to programs as one JSON object."""
+
+import json
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from evals.classics import Attempt
+from evals.estimates import wilson_interval
+
+
+def show_attempts(attempts: Sequence[Attempt], console: Console) -> None:
+    """A row for each program, and the share that was solved."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("program", "kind of bug", "result"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("votes", "agreement", "distinct", "seconds"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for attempt in attempts:
+        table.add_row(
+            attempt.name,
+            attempt.kind,
+            "[green]solved[/]" if attempt.solved else f"[red]{attempt.status}[/]",
+            f"{attempt.votes}/{attempt.candidates}",
+            f"{attempt.agreement:.2f}",
+            str(attempt.distinct),
+            f"{attempt.seconds:.1f}",
+        )
+    console.print(table)
+    for attempt in attempts:
+        if attempt.problem:
+            console.print(f"{attempt.name}: {attempt.problem}", markup=False, highlight=False, soft_wrap=True)
+    solved, total = sum(attempt.solved for attempt in attempts), len(attempts)
+    low, high = wilson_interval(solved, total)
+    console.print(
+        f"\nsolved {solved}/{total} = {solved / total:.1%} (95 % Wilson interval {low:.1%} to {high:.1%}), "
+        f"{sum(attempt.seconds for attempt in attempts) / total:.1f} s each",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def as_json(attempts: Sequence[Attempt]) -> str:
+    """One object: solved, total, the ends of the interval, and the attempts."""
+    solved, total = sum(attempt.solved for attempt in attempts), len(attempts)
+    rows = [{**attempt.model_dump(), "solved": attempt.solved} for attempt in attempts]
+    interval = wilson_interval(solved, total)
+    return json.dumps({"solved": solved, "total": total, "interval": interval, "attempts": rows}, indent=2)

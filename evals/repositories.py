@@ -1,0 +1,74 @@
+"""Small git repositories made on the spot: the demo's, and one per program that is evaluated."""
+
+import os
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from agent.errors import RepositoryError
+from agent.git_command import run_git, sentence
+
+_DEMO_MARK = "sleepwright.demo"
+
+# The same commits for everyone: no identity has to be set, and nobody's templates, hooks or signing keys take part.
+_ENVIRONMENT = {
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "sleepwright",
+    "GIT_AUTHOR_EMAIL": "sleepwright@localhost",
+    "GIT_COMMITTER_NAME": "sleepwright",
+    "GIT_COMMITTER_EMAIL": "sleepwright@localhost",
+}
+
+
+def start_repository(directory: Path) -> None:
+    """An empty repository on a branch `main`; makes the directory and its parents where they are missing.
+
+    Raises RepositoryError where git cannot.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RepositoryError(f"{str(directory)!r} cannot be made: {error.strerror}") from error
+    _git(directory, "-c", "init.defaultBranch=main", "init", "--quiet")
+
+
+def commit_all(directory: Path, message: str) -> None:
+    """Commit everything that is not ignored."""
+    _git(directory, "add", "--all")
+    _git(directory, "commit", "--quiet", "--message", message)
+
+
+def create_demo(directory: Path) -> None:
+    """The demo's repository: a shop with one bug, which one of its tests shows. An earlier demo is replaced.
+
+    Raises RepositoryError where the directory holds anything else.
+    """
+    directory = directory.resolve()
+    if _is_demo(directory):
+        # Its contents only: it may be somebody's current directory.
+        for path in directory.iterdir():
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    elif directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
+        raise RepositoryError(f"{str(directory)!r} is there and is no earlier demo; name a directory that is not there")
+    start_repository(directory)
+    _git(directory, "config", _DEMO_MARK, "true")
+    with as_file(files("evals") / "data" / "demo") as source:
+        shutil.copytree(source, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    (directory / ".gitignore").write_text("__pycache__/\n.pytest_cache/\n", encoding="utf-8")
+    commit_all(directory, "A small shop: catalogue, stock, prices, baskets")
+
+
+def _is_demo(directory: Path) -> bool:
+    # Its own file: asked by directory, git would answer for a repository around it.
+    config = directory / ".git" / "config"
+    if not config.is_file():
+        return False
+    asked = run_git(directory, "config", "--file", config, "--type", "bool", "--get", _DEMO_MARK, env=_ENVIRONMENT)
+    return asked.output.strip() == b"true"
+
+
+def _git(directory: Path, *arguments: str) -> None:
+    run = run_git(directory, *arguments, env=_ENVIRONMENT)
+    if run.status:
+        raise RepositoryError(sentence(directory, arguments, run.errors))
