@@ -15,6 +15,7 @@ The model that comes with sleepwright samples repairs of it (no key, no network)
 a worktree of its own, and the winner of the vote is applied to the repository, which stays for you to look at.
 """
 AFTER = """\
+
 Look around:   cd {where} && git diff && sleepwright log
 Take it back:  sleepwright undo --repo {where}
 Once more:     sleepwright demo {where}
@@ -43,7 +44,7 @@ def demo(directory: Path) -> int:
     if code == 0:
         _show(["git", "--no-pager", "diff", "--stat"], directory)
         _show([sys.executable, "-m", *tests.split()], directory)
-    click.echo("\n" + AFTER.format(where=where), nl=False)
+        click.echo(AFTER.format(where=where), nl=False)
     return code
 
 

@@ -15,7 +15,7 @@ def show_attempts(attempts: Sequence[Attempt], console: Console) -> None:
     table = Table(box=None, pad_edge=False)
     for heading in ("program", "kind of bug", "result"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("votes", "agreement", "distinct", "seconds"):
+    for heading in ("agreement", "distinct", "seconds"):
         table.add_column(heading, justify="right", no_wrap=True)
     for attempt in attempts:
         table.add_row(
@@ -23,7 +23,6 @@ def show_attempts(attempts: Sequence[Attempt], console: Console) -> None:
             attempt.kind,
             "[green]solved[/]" if attempt.solved else f"[red]{attempt.status}[/]",
             f"{attempt.votes}/{attempt.candidates}",
-            f"{attempt.agreement:.2f}",
             str(attempt.distinct),
             f"{attempt.seconds:.1f}",
         )

@@ -26,7 +26,7 @@ def shown() -> str:
 def test_a_row_says_result_votes_and_time() -> None:
     row = next(line for line in shown().splitlines() if line.startswith("sort"))
 
-    assert row.split() == ["sort", "slice", "solved", "9/16", "0.56", "3", "2.0"]
+    assert row.split() == ["sort", "slice", "solved", "9/16", "3", "2.0"]
 
 
 def test_the_summary_has_an_interval() -> None:
