@@ -67,17 +67,17 @@ class Sandbox:
         """Run a shell command line in `cwd` for at most `timeout` seconds, and end all that it started.
 
         `cwd` and `writable` can be written; under bubblewrap nothing else, and of what lies in homes and temporary
-        folders only `readable` and the programs on PATH can be seen. `env` is added to the clean environment. Raises
-        KeyboardInterrupt after `stop`, and FileNotFoundError where `cwd` is gone.
+        folders only `readable` and the programs on PATH can be seen. `env` is added to the clean environment, its
+        PYTHONPATH before the work tree. Raises KeyboardInterrupt after `stop`, FileNotFoundError where `cwd` is gone.
         """
         cwd = cwd.resolve(strict=True)
         started = time.monotonic()
         output = BoundedOutput()
         with tempfile.TemporaryDirectory(prefix="sleepwright-", ignore_cleanup_errors=True) as scratch:
             argv = ["/bin/sh", "-c", f'{_LIMITS}; exec "$0" -c "$1"', shutil.which("bash") or "/bin/sh", command]
-            environment = {**_clean_environment(cwd), "HOME": scratch, "TMPDIR": scratch, **env}
+            home, temporary = (str(Path.home()), "/tmp") if self.name == "bwrap" else (scratch, scratch)
+            environment = {"HOME": home, "TMPDIR": temporary, **_environment(cwd, env)}
             if self.name == "bwrap":
-                environment |= {"HOME": str(Path.home()), "TMPDIR": "/tmp", **env}
                 argv = bubblewrap(cwd, environment.get("PATH", ""), readable, writable) + argv
             exit_code, timed_out = self._execute(argv, cwd, environment, started + timeout, output)
         seconds = time.monotonic() - started
@@ -166,14 +166,15 @@ def bwrap_problem() -> str | None:
     return f"bubblewrap does not work here, often because user namespaces are switched off: {reason[-1].rstrip('.')}."
 
 
-def _clean_environment(cwd: Path) -> dict[str, str]:
-    """What programs need of the user's environment, and nothing that could be a secret.
+def _environment(cwd: Path, added: Mapping[str, str]) -> dict[str, str]:
+    """What programs need of the user's environment, nothing that could be a secret, and what is `added`.
 
-    The work tree comes first on PYTHONPATH: the user's own tree may be installed in editable mode.
+    The work tree is on PYTHONPATH since the user's own tree may be installed in editable mode.
     """
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
     sources = [str(folder) for folder in (cwd, cwd / "src") if folder.is_dir()]
-    return {**kept, **_SET, "PYTHONPATH": os.pathsep.join(sources), "PYTHONUSERBASE": site.getuserbase()}
+    python_path = os.pathsep.join([*filter(None, [added.get("PYTHONPATH")]), *sources])
+    return {**kept, **_SET, "PYTHONUSERBASE": site.getuserbase(), **added, "PYTHONPATH": python_path}
 
 
 def _pump(process: subprocess.Popen[bytes], seconds: float, output: BoundedOutput) -> bool:
