@@ -12,17 +12,17 @@ import os
 import re
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from agent.errors import RepositoryError
 from agent.git_command import GitRun, run_git, sentence
-from agent.workspace import Repository
+from agent.workspace import Repository, plainly
 
 _APPLY = ("apply", "--whitespace=nowarn", "--no-ignore-whitespace")
 
+_SCRATCH = "sleepwright-delivery"
 _COMMIT_FIRST = "commit your own changes there first, or apply without a commit; "
 
 _UNFINISHED = {
@@ -46,7 +46,7 @@ _REASONS = (
 def apply_patch(repository: Repository, patch: str) -> None:
     """Apply to the work tree, index and refs untouched; RepositoryError, nothing changed, where it does not apply."""
     if patch:
-        with _applied(repository, patch):
+        with _scratch(repository, patch) as scratch, _applied(repository, scratch):
             pass
 
 
@@ -68,7 +68,7 @@ def undo_patch(repository: Repository, patch: str, commit: str | None = None) ->
     """
     if commit is None:
         if patch:
-            with _applied(repository, patch, "--reverse"):
+            with _scratch(repository, patch) as scratch, _applied(repository, scratch, "--reverse"):
                 pass
         return None
     if repository.head != commit:
@@ -80,27 +80,36 @@ def undo_patch(repository: Repository, patch: str, commit: str | None = None) ->
     return _commit(repository, patch, f'Revert "{subject}"\n\nThis reverts commit {commit}.\n', "--reverse")
 
 
+def clean_leftovers(repository: Repository) -> None:
+    """Remove what a killed delivery left in the git directory; one that is going on is left alone."""
+    scratch = repository.git_dir / _SCRATCH
+    if scratch.exists():
+        handle = os.open(repository.git_dir, os.O_RDONLY)
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(scratch)
+        os.close(handle)
+
+
 @contextmanager
-def _applied(repository: Repository, patch: str, *options: str) -> Iterator[None]:
+def _applied(repository: Repository, scratch: Path, *options: str) -> Iterator[None]:
     """The work tree with the patch in it; if the block fails, every file is put back as it was."""
-    with _scratch(repository) as scratch:
-        file = _written(patch, scratch)
-        paths = _paths(repository, file)
-        _refuse(repository, run_git(repository.root, *_APPLY, "--check", *options, file), options)
-        old, new = scratch / "old", scratch / "new"
-        _copy(repository.root, old, paths)
-        _make(repository, file, options, old, new, paths)
-        moved: list[str] = []
-        try:
-            # What goes first makes room: a file may become a directory.
-            for path in sorted(paths, key=lambda path: _is_file(new / path)):
-                moved.append(path)
-                _put(new / path, repository.root, path)
-            yield
-        except BaseException:
-            for path in sorted(moved, key=lambda path: _is_file(old / path)):
-                _put(old / path, repository.root, path)
-            raise
+    file, old, new = scratch / "patch", scratch / "old", scratch / "new"
+    paths = _paths(repository, file)
+    _refuse(repository, run_git(repository.root, *_APPLY, "--check", *options, file), options)
+    _copy(repository.root, old, paths)
+    _make(repository, file, options, old, new, paths)
+    moved: list[str] = []
+    try:
+        # What goes first makes room: a file may become a directory.
+        for path in sorted(paths, key=lambda path: _is_file(new / path)):
+            moved.append(path)
+            _put(new / path, repository.root, path)
+        yield
+    except BaseException:
+        for path in sorted(moved, key=lambda path: _is_file(old / path)):
+            _put(old / path, repository.root, path)
+        raise
 
 
 def _make(repository: Repository, file: Path, options: tuple[str, ...], old: Path, new: Path, paths: list[str]) -> None:
@@ -148,25 +157,23 @@ def _commit(repository: Repository, patch: str, message: str, *options: str) -> 
     if not patch:
         raise RepositoryError("there is nothing to commit: the patch is empty")
     _refuse_unfinished(repository)
-    with tempfile.TemporaryDirectory(prefix="sleepwright-") as directory:
-        scratch = Path(directory)
+    with _scratch(repository, patch) as scratch:
         (scratch / "message").write_text(message, encoding="utf-8", errors="surrogateescape")
         own = {"GIT_INDEX_FILE": scratch / "index"}
         _read_head(repository, scratch / "index")
-        file = _written(patch, scratch)
-        run = run_git(repository.root, *_APPLY, "--cached", *options, file, env=own)
+        run = run_git(repository.root, *_APPLY, "--cached", *options, scratch / "patch", env=own)
         _refuse(repository, run, options, _COMMIT_FIRST)
         expected = repository.git("write-tree", env=own).decode().strip()
-        with _applied(repository, patch, *options), _staged(repository, file, *options):
+        with _applied(repository, scratch, *options), _staged(repository, scratch / "patch", *options):
             # No maintenance: it would go on in the background.
             settings = ("-c", "gc.auto=0", "-c", "maintenance.auto=false")
             command = ("commit", "--quiet", "--no-gpg-sign", "--file", scratch / "message")
-            run = run_git(repository.root, *settings, *command, env=own, own_session=False)
+            run = run_git(repository.root, *settings, *command, env=own)
             if run.status:
                 said = run.errors.strip() or run.output.decode(errors="replace").strip() or "no reason given"
                 raise RepositoryError(f"git refused the commit, nothing was changed; it or a hook said: {said}")
-    commit = repository.git("rev-parse", "HEAD").decode().strip()
-    _follow_hooks(repository, expected, commit)
+        commit = repository.git("rev-parse", "HEAD").decode().strip()
+        _follow_hooks(repository, expected, commit)
     return commit
 
 
@@ -226,14 +233,10 @@ def _refuse(repository: Repository, run: GitRun, options: tuple[str, ...], advic
     lines = run.errors.splitlines()
     found = [f"{match[1]!r} {words}" for line in lines for reason, words in _REASONS if (match := reason.match(line))]
     verb = "taken back" if "--reverse" in options else "applied"
-    reasons = ", ".join(dict.fromkeys(found)) or sentence(repository.root, ["apply"], run.errors)
+    if not found:
+        raise RepositoryError(sentence(repository.root, ["apply"], run.errors))
+    reasons = ", ".join(dict.fromkeys(found))
     raise RepositoryError(f"the patch cannot be {verb}: {reasons}; {advice}nothing was changed")
-
-
-def _written(patch: str, directory: Path) -> Path:
-    file = directory / "patch"
-    file.write_bytes(patch.encode("utf-8", "surrogateescape"))
-    return file
 
 
 def _paths(repository: Repository, file: Path) -> list[str]:
@@ -244,18 +247,21 @@ def _paths(repository: Repository, file: Path) -> list[str]:
 
 
 @contextmanager
-def _scratch(repository: Repository) -> Iterator[Path]:
-    """A directory on the file system of the git directory; one delivery at a time, the next clears after a kill."""
-    scratch = repository.git_dir / "sleepwright-delivery"
+def _scratch(repository: Repository, patch: str) -> Iterator[Path]:
+    """A directory that holds the patch; one delivery at a time, and the next clears up after one that was killed.
+
+    Inside the git directory: nearly always that is the file system of the work tree, where files can just be moved.
+    """
+    scratch = repository.git_dir / _SCRATCH
     handle = os.open(repository.git_dir, os.O_RDONLY)
     try:
         with suppress(OSError):  # some network file systems lock no directories
             fcntl.flock(handle, fcntl.LOCK_EX)
         shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(mode=0o700)
-        yield scratch
-    except OSError as error:
-        raise RepositoryError(f"cannot write in {str(repository.root)!r}: {error}; nothing was changed") from error
+        with plainly(f"change {str(repository.root)!r}, and nothing was changed"):
+            scratch.mkdir(mode=0o700)
+            (scratch / "patch").write_bytes(patch.encode("utf-8", "surrogateescape"))
+            yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         os.close(handle)

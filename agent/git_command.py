@@ -2,9 +2,11 @@
 
 import os
 import re
-import tempfile
+import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from subprocess import PIPE
 from typing import NamedTuple
 
 from agent.errors import RepositoryError
@@ -15,6 +17,9 @@ import git  # noqa: E402
 
 OLDEST = (2, 25)
 """The oldest git that has all that is used here."""
+
+_NEEDED = f"install git {OLDEST[0]}.{OLDEST[1]} or newer"
+_MISSING = f"git was not found; {_NEEDED}"
 
 # What a hook, an alias or `git rebase --exec` sets for its own repository would point our git at the wrong one.
 _FOREIGN = (
@@ -36,9 +41,9 @@ _SETTINGS = {
 }
 
 _SENTENCES = (
-    ("dubious ownership", "git refuses {where} because another user owns it; if you trust it, allow it with "
-     "`git config --global --add safe.directory {where}`"),
-    ("not a git repository", "{where} is not in a git repository; run `git init` there, or name another directory"),
+    ("dubious ownership", "git refuses {where}: {detail}; if you trust its owner, allow it with `git config --global "
+     "--add safe.directory` and that path"),
+    ("not a git repository (or any", "{where} is not in a git repository; run `git init` there, or name another one"),
     (".lock': File exists", "another git process is at work in {where}, or one has crashed; if none is running, remove "
      "the lock file: {detail}"),
     ("No space left on device", "there is no space left on the device, git in {where} cannot go on: {detail}"),
@@ -57,38 +62,34 @@ class GitRun(NamedTuple):
 
 
 def run_git(
-    directory: Path,
-    *arguments: str | Path,
-    env: Mapping[str, str | Path] | None = None,
-    stdin: bytes = b"",
-    own_session: bool = True,
+    directory: Path, *arguments: str | Path, env: Mapping[str, str | Path] | None = None, stdin: bytes = b""
 ) -> GitRun:
-    """Run git in `directory` and return how it went; RepositoryError only where there is no git.
+    """Run git in `directory` and return how it went; RepositoryError only where git cannot be started.
 
-    In a session of its own git cannot ask on the terminal, and Ctrl-C does not stop it half-way.
+    In a session of its own it cannot ask on the terminal. An interrupt ends it and its hooks before it goes on.
     """
     settings = {**_SETTINGS, **(env or {})}
     command = ["env", *_UNSET, *(f"{name}={value}" for name, value in settings.items())]
     # -C, because GitPython would fall back to the current directory where `directory` is gone.
     command += ["git", "-C", str(directory), *map(str, arguments)]
-    with tempfile.TemporaryFile() as istream:
-        istream.write(stdin)
-        istream.seek(0)
-        try:
-            status, output, errors = git.Git(str(directory)).execute(
-                command,
-                istream=istream,
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                start_new_session=own_session,
-            )
-        except git.GitCommandNotFound:
-            status, output, errors = 127, b"", "env: git"
-    if status == 127 and errors.startswith("env: "):
-        raise RepositoryError(f"git was not found; install git {_dotted(OLDEST)} or newer")
-    return GitRun(status, bytes(output), str(errors))
+    try:
+        process = git.Git(str(directory)).execute(command, as_process=True, istream=PIPE, start_new_session=True)
+    except git.GitCommandNotFound:
+        raise RepositoryError(_MISSING) from None
+    except OSError as error:
+        raise RepositoryError(f"git cannot be started: {error.strerror}") from error
+    try:
+        output, errors = process.communicate(stdin)
+    except BaseException:
+        # SIGTERM, on which git removes its lock files.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.communicate()
+        raise
+    run = GitRun(process.returncode, output, errors.decode("utf-8", "surrogateescape"))
+    if run.status == 127 and run.errors.startswith("env: "):
+        raise RepositoryError(_MISSING)
+    return run
 
 
 def sentence(directory: Path, arguments: Sequence[str | Path], errors: str) -> str:
@@ -106,7 +107,7 @@ def check_version(directory: Path) -> None:
     output = run_git(directory, "version").output.decode()
     found = re.search(r"(\d+)\.(\d+)", output)
     if not found or (int(found[1]), int(found[2])) < OLDEST:
-        raise RepositoryError(f"{output.strip()} is too old; install git {_dotted(OLDEST)} or newer")
+        raise RepositoryError(f"{output.strip()} is too old; {_NEEDED}")
 
 
 def _detail(errors: str) -> str:
@@ -117,7 +118,3 @@ def _detail(errors: str) -> str:
             if line.startswith(prefix):
                 return line.removeprefix(prefix)
     return lines[-1] if lines else "it gave no reason"
-
-
-def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))

@@ -12,7 +12,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -113,7 +113,7 @@ class Repository:
         Ignored and huge files, nested repositories and what tests leave behind are not in it; submodules are, as the
         commit that the index names. Also works between conflicts and beside a left-over index.lock.
         """
-        with _plainly("make a snapshot"), tempfile.TemporaryDirectory(prefix="sleepwright-") as scratch:
+        with plainly("make a snapshot"), tempfile.TemporaryDirectory(prefix="sleepwright-") as scratch:
             index = Path(scratch) / "index"
             env = {"GIT_INDEX_FILE": index}
             if (self.git_dir / "index").exists():
@@ -121,7 +121,8 @@ class Repository:
                 shutil.copy2(self.git_dir / "index", index)
             self._stage(self.root, env)
             tree = self.git("write-tree", env=env).decode().strip()
-        parents = ["-p", self.head] if self.head else []
+        head = self.head
+        parents = ["-p", head] if head else []
         message = ["-m", "The work tree, as sleepwright found it"]
         return self.git("commit-tree", tree, *parents, *message, env=_IDENTITY).decode().strip()
 
@@ -130,16 +131,17 @@ class Repository:
         """A worktree of the snapshot under `parent`, removed on exit, or by `clean_leftovers` after a kill."""
         parent = _own_directory(parent)
         path = parent / f"sleepwright-{secrets.token_hex(6)}"
-        with _plainly(f"lock {str(parent)!r}"), _guard(parent):
+        with plainly(f"lock {str(parent)!r}"), _guard(parent):
             alive = _lock(_lock_file(path))
         try:
             with _guard(parent):
                 self.git("worktree", "add", "--detach", "--no-checkout", path, snapshot)
             # The slow part needs no guard.
             self.git("reset", "--hard", "--quiet", "--no-recurse-submodules", cwd=path, env=self._inside(path))
-            for directory in self.inputs:
-                if not os.path.lexists(path / directory.name):
-                    (path / directory.name).symlink_to(directory)
+            with plainly(f"link into {str(path)!r}"):
+                for directory in self.inputs:
+                    if not os.path.lexists(path / directory.name):
+                        (path / directory.name).symlink_to(directory)
             yield path
         finally:
             with _guard(parent):
@@ -151,7 +153,7 @@ class Repository:
         if not parent.is_dir():
             return
         parent = _own_directory(parent)
-        with _plainly(f"clean {str(parent)!r}"), _guard(parent):
+        with plainly(f"clean {str(parent)!r}"), _guard(parent):
             for file in parent.glob("sleepwright-*.lock"):
                 try:
                     lock = _lock(file, wait=False)
@@ -227,6 +229,8 @@ class Repository:
         for rest in (path, self.common_dir / "worktrees" / path.name):
             if rest.is_dir() and not rest.is_symlink():
                 _remove_tree(rest)
+        with suppress(OSError):  # as git does, where it was the last one
+            (self.common_dir / "worktrees").rmdir()
         if os.path.lexists(path):
             _log.warning("the worktree %s could not be removed; the next run will try again", path)
         else:
@@ -252,7 +256,7 @@ def _own_directory(path: Path) -> Path:
     """Create it where it is missing; a symlink is refused, what lies behind it is not ours to remove."""
     if path.is_symlink():
         raise RepositoryError(f"{str(path)!r} is a symlink; worktrees need a directory of their own")
-    with _plainly(f"create {str(path)!r}"):
+    with plainly(f"create {str(path)!r}"):
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path.resolve()
 
@@ -280,7 +284,8 @@ def _guard(parent: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _plainly(doing: str) -> Iterator[None]:
+def plainly(doing: str) -> Iterator[None]:
+    """An OSError in the block becomes a RepositoryError: "cannot `doing`: why"."""
     try:
         yield
     except OSError as error:

@@ -2,18 +2,24 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
-from agent.delivery import apply_patch, commit_patch, undo_patch
+from agent.delivery import apply_patch, clean_leftovers, commit_patch, undo_patch
 from agent.errors import RepositoryError
 from agent.workspace import Repository
 
 FIXED = "def add(a, b):\n    return a + b\n\n\ndef double(a):\n    return a * 2\n"
-WEIRD_NAMES = (b"a b.txt", b"new\nline.txt", b'quo"te.txt', b"-dash.txt", b"caf\xe9.txt", b"tab\t.txt", b"[x]*.txt")
+WEIRD_NAMES = [
+    os.fsdecode(name)
+    for name in (b"a b.txt", b"new\nline.txt", b'quo"te.txt', b"-dash.txt", b"caf\xe9.txt", b"tab\t.txt", b"[x]*.txt")
+]
 
 Change = Callable[[Path], object]
 
@@ -125,15 +131,22 @@ def test_an_untracked_file_can_be_patched(repo: Path) -> None:
     assert (repo / "script.py").read_text() == "x = 2\n"
 
 
-@pytest.mark.parametrize("name", WEIRD_NAMES)
-def test_a_weird_name_is_applied_and_taken_back(repo: Path, name: bytes) -> None:
-    path = os.fsdecode(name)
-    (repo / path).write_text("one\n")
+def test_weird_names_are_applied_and_taken_back(repo: Path) -> None:
+    def write(root: Path) -> None:
+        for name in WEIRD_NAMES:
+            (root / name).write_text("two\n")
+            (root / f"new {name}").write_text("new\n")
+
+    for name in WEIRD_NAMES:
+        (repo / name).write_text("one\n")
     commit_all(repo)
-    repository, before = Repository.open(repo), tree(repo)
-    patch = patch_of(repo, lambda root: ((root / path).write_text("two\n"), (root / f"new {path}").write_text("x\n")))
+    repository, before, patch = Repository.open(repo), tree(repo), patch_of(repo, write)
+    write(repo)
+    after = tree(repo)
+    git(repo, "reset", "--hard")
+    git(repo, "clean", "-fdq")
     apply_patch(repository, patch)
-    assert ((repo / path).read_text(), (repo / f"new {path}").read_text()) == ("two\n", "x\n")
+    assert tree(repo) == after
     undo_patch(repository, patch)
     assert tree(repo) == before
 
@@ -231,6 +244,13 @@ def test_what_a_killed_delivery_left_is_cleared_by_the_next(repo: Path) -> None:
     assert not scratch.exists()
 
 
+def test_leftovers_of_a_killed_delivery_can_be_cleared_without_one(repo: Path) -> None:
+    (repo / ".git" / "sleepwright-delivery" / "old").mkdir(parents=True)
+    for _ in range(2):
+        clean_leftovers(Repository.open(repo))
+    assert not (repo / ".git" / "sleepwright-delivery").exists()
+
+
 def test_an_empty_patch_changes_nothing(repo: Path) -> None:
     before = tree(repo)
     apply_patch(Repository.open(repo), "")
@@ -274,40 +294,50 @@ ENDS = {
 
 
 def replace_two(root: Path) -> None:
-    data = (root / "text").read_bytes()
-    (root / "text").write_bytes(
-        data.replace(b"two", b"TWO").replace("two".encode("utf-16-le"), "TWO".encode("utf-16-le"))
-    )
+    for path in root.glob("text*"):
+        data = path.read_bytes().replace(b"two", b"TWO")
+        path.write_bytes(data.replace("two".encode("utf-16-le"), "TWO".encode("utf-16-le")))
 
 
-@pytest.mark.parametrize("data", ENDS.values(), ids=ENDS)
-def test_any_content_is_patched_and_restored_byte_for_byte(repo: Path, data: bytes) -> None:
-    (repo / "text").write_bytes(data)
+def test_any_content_is_patched_and_restored_byte_for_byte(repo: Path, tmp_path: Path) -> None:
+    for name, data in ENDS.items():
+        (repo / f"text {name}").write_bytes(data)
     commit_all(repo)
-    patch = patch_of(repo, replace_two)
+    patch, before = patch_of(repo, replace_two), tree(repo)
+    shutil.copytree(repo, tmp_path / "expected")
+    replace_two(tmp_path / "expected")
     apply_patch(Repository.open(repo), patch)
-    replaced = (repo / "text").read_bytes()
-    assert replaced != data and replaced.lower() == data.lower()
+    assert tree(repo) == tree(tmp_path / "expected") != before
     undo_patch(Repository.open(repo), patch)
-    assert (repo / "text").read_bytes() == data
+    assert tree(repo) == before
 
 
-@pytest.mark.parametrize("attributes", ["", "* text=auto\n", "* text eol=crlf\n", "* text eol=lf\n", "* -text\n"])
-@pytest.mark.parametrize("autocrlf", ["true", "input", "false"])
-@pytest.mark.parametrize("ends", ["\r\n", "\n"], ids=["crlf", "lf"])
+@pytest.mark.parametrize(
+    ("autocrlf", "attributes"),
+    [
+        ("true", ""),
+        ("input", ""),
+        ("true", "* text=auto\n"),
+        ("false", "* text=auto\n"),
+        ("false", "* text eol=crlf\n"),
+        ("true", "* text eol=lf\n"),
+        ("true", "* -text\n"),
+    ],
+)
 def test_line_ends_stay_what_they_are_in_the_work_tree_whatever_git_converts(
-    repo: Path, autocrlf: str, attributes: str, ends: str
+    repo: Path, autocrlf: str, attributes: str
 ) -> None:
     git(repo, "config", "core.autocrlf", autocrlf)
     (repo / ".gitattributes").write_text(attributes)
-    (repo / "text").write_bytes(f"one{ends}two{ends}three{ends}".encode())
+    for ends in ("\r\n", "\n"):
+        (repo / f"text{len(ends)}").write_bytes(f"one{ends}two{ends}three{ends}".encode())
     commit_all(repo)
-    patch = patch_of(repo, replace_two)
+    patch, before = patch_of(repo, replace_two), tree(repo)
     apply_patch(Repository.open(repo), patch)
-    assert (repo / "text").read_bytes() == f"one{ends}TWO{ends}three{ends}".encode()
-    assert git(repo, "status", "--porcelain") == " M text\n"
+    assert (repo / "text1").read_bytes() == b"one\nTWO\nthree\n"
+    assert (repo / "text2").read_bytes() == b"one\r\nTWO\r\nthree\r\n"
     undo_patch(Repository.open(repo), patch)
-    assert (repo / "text").read_bytes() == f"one{ends}two{ends}three{ends}".encode()
+    assert tree(repo) == before
 
 
 def test_mixed_line_ends_that_git_would_rewrite_are_refused(repo: Path) -> None:
@@ -320,6 +350,54 @@ def test_mixed_line_ends_that_git_would_rewrite_are_refused(repo: Path) -> None:
 
 
 # --- commit
+
+BLOCKING_HOOK = "echo started > {fifos}/started; cat {fifos}/go"
+
+COMMIT = """
+import sys
+from pathlib import Path
+from agent.delivery import commit_patch
+from agent.workspace import Repository
+
+commit_patch(Repository.open(Path(sys.argv[1])), sys.stdin.read(), "fix")
+"""
+
+
+def commit_until_the_hook(repo: Path, patch: str, fifos: Path) -> "subprocess.Popen[str]":
+    """Another process in the middle of a commit: its pre-commit hook waits until the pipe `go` is written to."""
+    for name in ("started", "go"):
+        os.mkfifo(fifos / name)
+    write_hook(repo, "pre-commit", BLOCKING_HOOK.format(fifos=fifos))
+    command = [sys.executable, "-c", COMMIT, str(repo)]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdin=PIPE, stderr=PIPE, text=True)
+    assert process.stdin
+    process.stdin.write(patch)
+    process.stdin.close()
+    assert (fifos / "started").read_text() == "started\n"
+    return process
+
+
+def test_an_interrupt_while_a_hook_runs_leaves_everything_as_it_was(repo: Path, tmp_path: Path) -> None:
+    (repo / "README.md").write_text("staged\n")
+    git(repo, "add", "README.md")
+    patch, before, status = patch_of(repo, change_everything_else), tree(repo), git(repo, "status", "--porcelain")
+    process = commit_until_the_hook(repo, patch, tmp_path)
+    process.send_signal(signal.SIGINT)
+    with process:
+        assert "KeyboardInterrupt" in (process.stderr.read() if process.stderr else "")
+    assert (tree(repo), git(repo, "status", "--porcelain")) == (before, status)
+    assert git(repo, "log", "--format=%s") == "first\n"
+    assert not list((repo / ".git").glob("*.lock")) and not (repo / ".git" / "sleepwright-delivery").exists()
+
+
+def test_a_kill_while_a_hook_runs_leaves_the_patch_applied_and_staged(repo: Path, tmp_path: Path) -> None:
+    process = commit_until_the_hook(repo, patch_of(repo, fix), tmp_path)
+    process.kill()
+    with process:
+        assert process.wait() == -signal.SIGKILL
+    assert git(repo, "status", "--porcelain") == "M  calc.py\n"
+    assert (repo / "calc.py").read_text() == FIXED
+    (tmp_path / "go").write_text("")  # lets the orphaned git end
 
 
 def test_a_commit_holds_exactly_the_patch(repo: Path) -> None:

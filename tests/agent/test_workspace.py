@@ -52,6 +52,13 @@ def test_a_directory_in_no_repository_is_refused(tmp_path: Path) -> None:
         Repository.open(tmp_path)
 
 
+def test_a_linked_worktree_whose_repository_is_gone_is_one_sentence(repo: Path, tmp_path: Path) -> None:
+    git(repo, "worktree", "add", "--quiet", tmp_path / "linked")
+    shutil.rmtree(repo)
+    with pytest.raises(RepositoryError, match="failed in '.*linked': not a git repository: .*worktrees/linked"):
+        Repository.open(tmp_path / "linked")
+
+
 def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RepositoryError, match="is not a directory"):
         Repository.open(tmp_path / "nowhere")
@@ -70,7 +77,7 @@ def test_the_inside_of_git_is_refused(repo: Path) -> None:
 
 def test_a_repository_of_another_owner_is_refused_with_the_way_out(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    with pytest.raises(RepositoryError, match="git config --global --add safe.directory"):
+    with pytest.raises(RepositoryError, match="dubious ownership.*git config --global --add safe.directory"):
         Repository.open(repo)
 
 
@@ -291,17 +298,18 @@ def test_a_file_replaced_by_a_directory_and_the_other_way_round(repo: Path) -> N
     assert repository.files(repository.snapshot()) == ["README.md/inside", "calc.py", "tests"]
 
 
-@pytest.mark.parametrize("name", WEIRD_NAMES)
-def test_a_weird_name_survives_snapshot_worktree_and_diff(repo: Path, name: bytes) -> None:
-    path = os.fsdecode(name)
-    (repo / path).write_text("one\n")
+def test_weird_names_survive_snapshot_worktree_and_diff(repo: Path) -> None:
+    names = [os.fsdecode(name) for name in WEIRD_NAMES]
+    for name in names:
+        (repo / name).write_text("one\n")
     repository = Repository.open(repo)
     snapshot = repository.snapshot()
-    assert repository.read(snapshot, path) == b"one\n"
+    assert [repository.read(snapshot, name) for name in names] == [b"one\n"] * len(names)
     with repository.worktree(snapshot, repo.parent / "worktrees") as worktree:
-        (worktree / path).write_text("two\n")
-        (worktree / f"new {path}").write_text("new\n")
-        assert repository.changed_paths(worktree, snapshot) == sorted([path, f"new {path}"], key=os.fsencode)
+        for name in names:
+            (worktree / name).write_text("two\n")
+            (worktree / f"new {name}").write_text("new\n")
+        assert set(repository.changed_paths(worktree, snapshot)) == {*names, *(f"new {name}" for name in names)}
         assert repository.diff(worktree, snapshot).isascii()
 
 
