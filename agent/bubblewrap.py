@@ -4,6 +4,7 @@ Homes, temporary folders and `/run` (sockets of docker, ssh-agent, dbus) are emp
 what lies there, such as a virtual environment in the user's home, is bound back read-only.
 """
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -50,8 +51,8 @@ def toolchain(path: str) -> Iterator[Path]:
     """
     own = (f"{prefix}/bin" for prefix in (sys.prefix, sys.base_prefix))
     entries = [Path(name) for name in (*path.split(":"), *own)]
-    private = [*_hidden(), Path.home(), Path.home().resolve(), Path.home() / ".local"]
-    needed = [place for entry in entries if entry.is_absolute() and entry.is_dir() for place in _needs(entry)]
+    private = [*_hidden(), Path.home(), _real(Path.home()), Path.home() / ".local"]
+    needed = [place for entry in entries if entry.is_absolute() and os.path.isdir(entry) for place in _needs(entry)]
     for folder in (*needed, *(Path.home() / ".local/lib").glob("python3*")):
         if not any(place.is_relative_to(folder) for place in private):
             yield from _places(folder)
@@ -61,26 +62,26 @@ def _needs(programs: Path) -> Iterator[Path]:
     """A folder of programs, the installation that it belongs to, and those that its links lead to."""
     yield from _installation(programs)
     settings = programs.parent / "pyvenv.cfg"
-    for line in settings.read_text("utf-8", "replace").splitlines() if settings.is_file() else ():
+    for line in settings.read_text("utf-8", "replace").splitlines() if os.access(settings, os.R_OK) else ():
         key, _, base = line.partition("=")
-        if key.strip() == "home":
+        if key.strip() == "home" and os.path.isabs(base.strip()):
             yield from _installation(Path(base.strip()))
     # A folder of the system may hold thousands of programs, and what they link to is mostly visible anyway.
-    if _is_under(programs.resolve(), _hidden()):
-        for target in {program.resolve().parent for program in programs.iterdir() if program.is_symlink()}:
+    if _is_under(_real(programs), _hidden()) and os.access(programs, os.R_OK | os.X_OK):
+        for target in {_real(program).parent for program in programs.iterdir() if program.is_symlink()}:
             yield from _installation(target)
 
 
 def _installation(programs: Path) -> Iterator[Path]:
     yield programs
-    for root in (programs.parent, programs.resolve().parent):
+    for root in (programs.parent, _real(programs).parent):
         if any(next(root.glob(mark), None) for mark in _ROOT_MARKS):
             yield root
 
 
 def _hidden() -> list[Path]:
     """The folders to hide that exist, without those inside another."""
-    folders = {Path(name).resolve() for name in (*_HIDDEN, Path.home()) if Path(name).is_dir()} - {Path("/")}
+    folders = {_real(name) for name in (*_HIDDEN, Path.home()) if os.path.isdir(name)} - {Path("/")}
     return sorted(folder for folder in folders if folders.isdisjoint(folder.parents))
 
 
@@ -90,13 +91,18 @@ def _is_under(path: Path, folders: Sequence[Path]) -> bool:
 
 def _places(path: Path) -> Iterator[Path]:
     """Where a path must be bound to be found by its name and by its real name; nothing if it is not there."""
-    if path.exists():
-        yield from {_physical(path): None, path.resolve(): None}
+    if os.path.exists(path):
+        yield from {_physical(path): None, _real(path): None}
 
 
 def _physical(path: Path) -> Path:
     """The path with its links resolved, except those inside a hidden folder, which are not there to be followed."""
     for name in (*_HIDDEN, Path.home()):
         if path.is_relative_to(name) and name != Path("/"):
-            return Path(name).resolve() / path.relative_to(name)
-    return path.resolve()
+            return _real(name) / path.relative_to(name)
+    return _real(path)
+
+
+def _real(path: str | Path) -> Path:
+    """The path with all its links resolved, as far as it may be seen and does not run in circles."""
+    return Path(os.path.realpath(path))

@@ -88,3 +88,11 @@ def test_a_folder_reached_through_a_link_is_bound_by_both_names(home: Path) -> N
 def test_paths_that_are_not_there_are_left_out(home: Path) -> None:
     gone = home / "gone"
     assert str(gone) not in bubblewrap(folder(home / "worktree"), f"{gone}", readable=[gone], writable=[gone])
+
+
+def test_links_that_lead_in_circles_or_nowhere_are_survived(home: Path) -> None:
+    programs = folder(home / "bin", "tool")
+    (programs / "circle").symlink_to("circle")
+    (programs / "nowhere").symlink_to("/nowhere/at/all")
+    (home / "loop").symlink_to("loop")
+    assert shown(home, programs, home / "loop/bin") == {"bin"}
