@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -73,11 +73,12 @@ class Sandbox:
         cwd = cwd.resolve(strict=True)
         started = time.monotonic()
         output = BoundedOutput()
-        with tempfile.TemporaryDirectory(prefix="sleepwright-", ignore_cleanup_errors=True) as scratch:
+        isolated = self.name == "bwrap"
+        with nullcontext("/tmp") if isolated else _temporary_folder() as scratch:
             argv = ["/bin/sh", "-c", f'{_LIMITS}; exec "$0" -c "$1"', shutil.which("bash") or "/bin/sh", command]
-            home, temporary = (str(Path.home()), "/tmp") if self.name == "bwrap" else (scratch, scratch)
-            environment = {"HOME": home, "TMPDIR": temporary, **_environment(cwd, env)}
-            if self.name == "bwrap":
+            home = str(Path.home()) if isolated else scratch
+            environment = {"HOME": home, "TMPDIR": scratch, **_environment(cwd, env)}
+            if isolated:
                 argv = bubblewrap(cwd, environment.get("PATH", ""), readable, writable) + argv
             exit_code, timed_out = self._execute(argv, cwd, environment, started + timeout, output)
         seconds = time.monotonic() - started
@@ -158,12 +159,16 @@ def bwrap_problem() -> str | None:
     """Why bubblewrap does not work here, in one sentence; None if it does. Tried once per process."""
     if not shutil.which("bwrap"):
         return "bubblewrap is not installed: there is no `bwrap` on the PATH."
-    with tempfile.TemporaryDirectory(prefix="sleepwright-") as folder:
+    with _temporary_folder() as folder:
         trial = Sandbox("bwrap").run("true", Path(folder), timeout=20)
     if trial.passed:
         return None
     reason = trial.output.strip().removeprefix("bwrap: ").splitlines() or [f"exit code {trial.exit_code}"]
     return f"bubblewrap does not work here, often because user namespaces are switched off: {reason[-1].rstrip('.')}."
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="sleepwright-", ignore_cleanup_errors=True)
 
 
 def _environment(cwd: Path, added: Mapping[str, str]) -> dict[str, str]:
