@@ -6,6 +6,7 @@ UserError
 ├── EditRefused           an edit does not apply; the model is told why
 ├── SandboxError          exit code 2: the sandbox that was asked for does not work here
 └── ModelError            exit code 3: the model or its endpoint failed
+    └── ContextExceeded   the prompt is longer than the model takes; a shorter one may do
 """
 
 from memory.errors import UserError
@@ -31,3 +32,12 @@ class ModelError(UserError):
     """The model or its endpoint failed."""
 
     exit_code = 3
+
+
+class ContextExceeded(ModelError):
+    """The prompt is longer than the model takes."""
+
+    def __init__(self, message: str, tokens: int) -> None:
+        super().__init__(message)
+        self.tokens = tokens
+        """What the model takes, prompt and answer together; 0 where unknown."""

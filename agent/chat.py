@@ -1,0 +1,77 @@
+"""The words of a conversation with a chat model: messages, replies, and how many tokens a text roughly has."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from memory.records import Tokens
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One completion."""
+
+    text: str
+    """What the model said, without its reasoning."""
+    finish: str
+    """As the server says: "stop", "length" where it was cut, "content_filter" ..."""
+    tokens: Tokens
+    """This reply's share: the prompt and the call are counted on the first reply of a request."""
+    seconds: float
+    """Wall clock of the request, shared out among its replies."""
+
+    @property
+    def was_cut(self) -> bool:
+        return self.finish == "length"
+
+
+class Live(NamedTuple):
+    """How far a sampling call is."""
+
+    finished: int
+    tokens: int
+    """Written so far, roughly."""
+
+
+Watch = Callable[[Live], bool]
+"""Is told a few times a second how far sampling is, from any thread; False ends it."""
+
+_PIECE = re.compile(r"[^\W\d_]+|\d{1,3}|[^\w\s]+|_+|\n+")
+_PIECE_LENGTH = 7
+_THOUGHT = re.compile(r"\s*<(think|thinking|thought|reasoning)>(.*?)(</\1>|\Z)", re.DOTALL)
+_THOUGHT_END = re.compile(r"</(?:think|thinking|thought|reasoning)>")
+_FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
+
+
+def count_tokens(text: str) -> int:
+    """Roughly how many tokens a model reads in a text: words, numbers, signs and line breaks, long ones split."""
+    return sum(1 + (len(piece) - 1) // _PIECE_LENGTH for piece in _PIECE.findall(text))
+
+
+def count_prompt(messages: Sequence[Message]) -> int:
+    """Roughly the prompt tokens of a conversation; every turn has a few around it."""
+    return sum(count_tokens(message.content) + 4 for message in messages)
+
+
+def without_reasoning(text: str) -> str:
+    """The answer in a text that may begin with leaked reasoning, whose opening tag may be in the prompt."""
+    while thought := _THOUGHT.match(text):
+        text = text[thought.end() :]
+    end = _THOUGHT_END.search(text)
+    if end and (_stands_alone(text, end) or not _FENCE.search(text, 0, end.start())):
+        text = text[end.end() :]
+    return text.strip("\n")
+
+
+def _stands_alone(text: str, match: re.Match[str]) -> bool:
+    line_start = text.rfind("\n", 0, match.start()) + 1
+    return text[line_start : match.start()].strip() == "" and text[match.end() :].partition("\n")[0].strip() == ""

@@ -1,0 +1,353 @@
+"""The model client: any endpoint that speaks OpenAI's chat API. The one file that knows the `openai` package.
+
+A request streams in a thread of its own; the caller's thread waits, so that silence before the first token, a stall
+and the end of the run can be told apart. The package's own retries are off: ours are the only ones.
+"""
+
+import ipaddress
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from threading import Event
+from typing import Any, NamedTuple, Self, cast
+from urllib.parse import urlsplit
+
+import openai
+
+from agent.background_request import BackgroundRequest, Body, CutOff, Ended, NoResponse
+from agent.chat import Live, Message, Reply, Watch, count_prompt, without_reasoning
+from agent.chat_stream import ChatStream, Choice, Refused, Unreadable
+from agent.dialect import Dialect
+from agent.endpoint import Failure, Served, refused, served, unreachable
+from agent.errors import ConfigError, ContextExceeded, ModelError
+from agent.limits import Allowance, Limits, Meter
+from memory.records import Tokens
+
+SIDE_BY_SIDE = 4
+"""Requests at once, where an endpoint gives one answer a request."""
+_TICK = 0.1  # seconds between two looks at the run's end
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for an endpoint, in seconds."""
+
+    connect: float = 10.0
+    first_token: float = 600.0
+    """A local model may read a long prompt for minutes."""
+    stall: float = 120.0
+    """Between two pieces of an answer."""
+    retries: int = 5
+    backoff: float = 1.0
+    """Before the first retry; doubled with each."""
+    longest_wait: float = 90.0
+    """The most that a server may ask to wait."""
+
+
+class _Answered(NamedTuple):
+    replies: list[Reply]
+    is_over: bool
+    """The run has to end, or a limit is reached."""
+
+
+class OpenAIModel:
+    """A model at an endpoint, a context manager. Safe to share between threads."""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        key: str = "",
+        *,
+        limits: Limits | None = None,
+        patience: Patience | None = None,
+        warn: Callable[[str], None] = log.warning,
+    ) -> None:
+        """`key` may be empty for a local endpoint; `warn` is told what the user should know.
+
+        Raises ConfigError where `url` is no http address.
+        """
+        self.name = name
+        self.url = _checked(url)
+        self.meter = Meter(limits or Limits())
+        self.cut_at: int | None = None
+        """Prompt tokens after which the endpoint seems to cut without a word; None while nothing looks like it."""
+        self._key = key
+        self._patience = patience or Patience()
+        self._warn = warn
+        self._dialect = Dialect()
+        self._headers = _headers(self.url, key)
+        self._has_answered = False
+        # Threads that nobody waits for any more end after this.
+        silence = max(self._patience.first_token, self._patience.stall) + 10 * _TICK
+        self._client = openai.OpenAI(
+            api_key=key or "none",
+            base_url=self.url,
+            max_retries=0,
+            http_client=openai.DefaultHttpxClient(
+                timeout=openai.Timeout(silence, connect=self._patience.connect),
+                follow_redirects=False,  # a redirect could carry the key to another host
+                trust_env=not _is_loopback(self.url),  # no proxy between us and this machine
+            ),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def check(self) -> Served:
+        """Ask which models there are. Raises ModelError where the endpoint is dead or refuses us."""
+        try:
+            answer = self._client.models.with_raw_response.list(
+                timeout=self._patience.connect, extra_headers=self._headers
+            )
+            return served(self.url, self.name, answer.text)
+        except openai.APIStatusError as error:
+            if error.status_code in (404, 405, 501):
+                return Served((), None)  # an endpoint may have no such list
+            failure = self._status_failure(error)
+        except openai.APIConnectionError as error:
+            failure = unreachable(self.url, error, known=False)
+        except Failure as problem:
+            failure = problem
+        raise ModelError(str(failure))
+
+    def sample(
+        self,
+        messages: Sequence[Message],
+        *,
+        n: int = 1,
+        temperature: float = 1.0,
+        seed: int | None = None,
+        max_tokens: int = 4096,
+        stop: Sequence[str] = (),
+        watch: Watch = lambda live: True,
+    ) -> list[Reply]:
+        """n independent completions, in one request where the endpoint can, else a few at a time.
+
+        Fewer where `watch` ended it or a limit was reached (`meter.reached` says so). Raises ModelError where the
+        endpoint fails for good, ContextExceeded where the prompt is too long.
+        """
+        optional = {"seed": seed, "stop": list(stop) or None}
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": [{"role": message.role, "content": _writable(message.content)} for message in messages],
+            "temperature": temperature,
+            "max_tokens": max_tokens,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **{name: value for name, value in optional.items() if value is not None},
+        }
+        prompt = count_prompt(messages)
+        first = self._ask(body, n, prompt, watch)
+        missing = n - len(first.replies)
+        if first.is_over or missing <= 0:
+            return first.replies
+        return first.replies + self._one_by_one(body, missing, prompt, len(first.replies), watch)
+
+    def _one_by_one(self, body: dict[str, Any], n: int, prompt: int, had: int, watch: Watch) -> list[Reply]:
+        """The endpoint gave fewer answers than asked for; it has read the prompt by now."""
+        over = Event()
+        replies: list[Reply] = []
+        problem: ModelError | None = None
+
+        def watched(live: Live) -> bool:
+            return not over.is_set() and watch(Live(had + len(replies), live.tokens))
+
+        def ask(number: int) -> _Answered:
+            seed = {"seed": body["seed"] + number} if "seed" in body else {}
+            return self._ask({**body, **seed}, 1, prompt, watched)
+
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+            try:
+                for future in [pool.submit(ask, had + i) for i in range(n)]:
+                    try:
+                        replies += future.result().replies
+                    except ModelError as error:
+                        problem = error
+            finally:
+                over.set()  # whatever ended this ends the others
+        if problem:
+            self._warn(f"Only {had + len(replies)} of {had + n} answers came. {problem}")
+        return replies
+
+    def _ask(self, body: dict[str, Any], n: int, prompt: int, watch: Watch) -> _Answered:
+        """One request, repeated until it succeeds, cannot, or is ended."""
+        attempt, lost = 0, Tokens()
+        while True:
+            allowance = self.meter.book(prompt, n if self._dialect.has_n else 1, body["max_tokens"])
+            if allowance is None:
+                return _Answered([], is_over=True)
+            asked = {**body, "n": allowance.n, "max_tokens": allowance.max_tokens}
+            try:
+                return self._attempt(asked, allowance, lost, watch)
+            except Failure as failure:
+                lost += failure.spent
+                if self._dialect.learn(asked, failure):
+                    continue
+                attempt += 1
+                wait = self._wait(failure, attempt)
+                log.info("%s Trying again in %.1f s.", failure, wait)
+                if not self._pause(wait, watch):
+                    return _Answered([], is_over=True)
+
+    def _attempt(self, body: dict[str, Any], allowance: Allowance, lost: Tokens, watch: Watch) -> _Answered:
+        """One request. Raises Failure where no answer came to its end."""
+        began = time.monotonic()
+        stream = ChatStream()
+        request = BackgroundRequest(lambda: self._send(body))
+        failure: Failure | None = None
+        is_over = False
+        try:
+            is_over = not self._follow(request, stream, allowance.max_tokens, watch)
+        except Failure as problem:
+            failure = problem
+        finally:
+            request.abandon()
+            spent = Tokens(
+                prompt=stream.usage.prompt or (allowance.prompt if stream.choices else 0),
+                completion=stream.usage.completion or stream.tokens,
+                calls=1,
+            )
+            self.meter.settle(allowance, spent)
+        done = [choice for _, choice in sorted(stream.choices.items()) if choice.finish][: allowance.n]
+        if failure and not done:
+            failure.spent = spent
+            raise failure
+        self._has_answered = True
+        if not is_over and not failure and len(done) < allowance.n:
+            self._dialect.refuse("n")
+        self._look_for_cut(allowance.prompt, stream.usage.prompt)
+        return _Answered(_replies(done, spent, lost, time.monotonic() - began), is_over)
+
+    def _send(self, body: dict[str, Any]) -> AbstractContextManager[Body]:
+        # The package's types know only what OpenAI's own models take.
+        send = cast(Callable[..., Any], self._client.chat.completions.with_streaming_response.create)
+        return cast(AbstractContextManager[Body], send(**self._dialect.fit(body), extra_headers=self._headers))
+
+    def _follow(self, request: BackgroundRequest, stream: ChatStream, max_tokens: int, watch: Watch) -> bool:
+        """Feed the stream until its end; False where the run ends before. Raises Failure."""
+        heard = time.monotonic()
+        while True:
+            event = request.next_event(_TICK)
+            try:
+                match event:
+                    case bytes() if stream.feed(event):
+                        heard = time.monotonic()
+                    case Ended():
+                        stream.end()
+                        return True
+                    case NoResponse() | CutOff():
+                        raise self._broken(event)
+            except Refused as error:
+                raise refused(self.url, self.name, self._key, error.status, {}, error.body) from None
+            except Unreadable as problem:
+                raise Failure(f"{self.url} sent something that is no chat completion: {problem}.", retry=True) from None
+            limit = self._patience.stall if stream.tokens else self._patience.first_token
+            if time.monotonic() - heard > limit:
+                what = "stopped in the middle of an answer" if stream.tokens else "did not begin to answer"
+                raise Failure(f"{self.url} {what}: nothing came for {limit:g} s.", retry=stream.tokens > 0)
+            if not (self.meter.has_time() and watch(Live(stream.finished, stream.tokens))):
+                return False
+            # An endpoint that does not keep to max_tokens may never end. Our own count is rough.
+            if stream.cut_if_longer(3 * max_tokens + 100):
+                return True
+
+    def _broken(self, event: NoResponse | CutOff) -> Failure:
+        """What a broken connection or an error status means; a bug of ours flies."""
+        match event.__cause__:
+            case openai.APIStatusError() as error:
+                return self._status_failure(error)
+            case openai.APIConnectionError() as error:
+                return unreachable(self.url, error, known=self._has_answered)
+            case error if error is not None and isinstance(event, NoResponse):
+                raise error
+        return Failure(f"{self.url} cut the connection in the middle of an answer.", retry=True)
+
+    def _status_failure(self, error: openai.APIStatusError) -> Failure:
+        headers = {name.lower(): value for name, value in error.response.headers.items()}
+        return refused(self.url, self.name, self._key, error.status_code, headers, error.response.text)
+
+    def _wait(self, failure: Failure, attempt: int) -> float:
+        """Seconds until the next attempt; raises ModelError where there is to be none."""
+        if failure.context is not None:
+            raise ContextExceeded(str(failure), failure.context)
+        backoff = self._patience.backoff * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.0)
+        wait = max(backoff, (failure.wait or 0.0) * random.uniform(1.0, 1.1))
+        if not failure.retry:
+            raise ModelError(str(failure))
+        if wait > self._patience.longest_wait:
+            raise ModelError(f"{failure} It asks to wait {wait:,.0f} s, which is too long.")
+        if attempt > self._patience.retries:
+            raise ModelError(f"{failure} Gave up after {attempt} attempts." if attempt > 1 else str(failure))
+        return wait
+
+    def _pause(self, seconds: float, watch: Watch) -> bool:
+        """Wait, unless the run ends."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if not (self.meter.has_time() and watch(Live(0, 0))):
+                return False
+            time.sleep(min(_TICK, left))
+        return True
+
+    def _look_for_cut(self, sent: int, read: int | None) -> None:
+        # Our count is rough: a tokenizer may need two thirds of it, never a half.
+        if read and sent > 500 and read < sent / 2 and self.cut_at is None:
+            self.cut_at = read
+            self._warn(
+                f"{self.url} says that it read {read:,} tokens of a prompt of about {sent:,}: it seems to cut prompts"
+                " without a word. Give the model a larger context (with Ollama: OLLAMA_CONTEXT_LENGTH)."
+            )
+
+
+def _replies(done: Sequence[Choice], spent: Tokens, lost: Tokens, seconds: float) -> list[Reply]:
+    """The tokens of the request shared out: the completion by length, the rest and what was lost to the first."""
+    weights = [max(1, choice.tokens) for choice in done]
+    shares = [spent.completion * weight // sum(weights) for weight in weights]
+    replies = []
+    for i, (choice, share) in enumerate(zip(done, shares, strict=True)):
+        tokens = Tokens(completion=share)
+        if i == 0:
+            rest = spent.model_copy(update={"completion": spent.completion - sum(shares)})
+            tokens += rest + lost
+        replies.append(Reply(without_reasoning(choice.text), choice.finish or "stop", tokens, seconds / len(done)))
+    return replies
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"{url!r} is no address of an endpoint: it looks like http://localhost:8000/v1")
+    return url.rstrip("/").removesuffix("/chat/completions")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _headers(url: str, key: str) -> Mapping[str, str]:
+    """No invented key, and what the environment says about an OpenAI account only for OpenAI."""
+    host = urlsplit(url).hostname or ""
+    left_out = [] if key else ["Authorization"]
+    if host != "openai.com" and not host.endswith(".openai.com"):
+        left_out += ["OpenAI-Organization", "OpenAI-Project"]
+    return cast(Mapping[str, str], {name: openai.Omit() for name in left_out})
+
+
+def _writable(text: str) -> str:
+    """Without lone surrogates, which stand for bytes that are not UTF-8."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,190 @@
+"""An OpenAI-compatible endpoint that says what it was told, good or bad: for tests and documentation.
+
+Loopback only, on a port that the system picks. Every failure that real endpoints show is a `Scripted` answer.
+"""
+
+import json
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Lock, Thread
+from typing import Any, Self
+
+from agent.chat import count_tokens
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """One answer to one request."""
+
+    texts: Sequence[str] = ("Done.",)
+    """One for each completion; the last is repeated where more are asked for."""
+    finish: str | None = "stop"
+    usage: Mapping[str, Any] | None = field(default_factory=dict)
+    """What is special about it; None for no usage at all."""
+    ignores_n: bool = False
+    ignores_stream: bool = False
+    reasoning: str = ""
+    """Sent before each text, as reasoning of its own."""
+    silence: float = 0.0
+    """Seconds without a sign, before anything is sent."""
+    stalls_after: int | None = None
+    """Pieces after which nothing more comes, though the connection stays open."""
+    cut_after: int | None = None
+    """Pieces after which the connection is closed."""
+    says_done: bool = True
+    """Whether the stream ends with [DONE]."""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+    """Sent as it is, in the place of a completion."""
+
+
+def error(status: int, message: str, headers: Mapping[str, str] | None = None, **fields: object) -> Scripted:
+    """A refusal in OpenAI's form."""
+    body = json.dumps({"error": {"message": message, **fields}})
+    return Scripted(status=status, headers={"Content-Type": "application/json", **(headers or {})}, body=body)
+
+
+def web_page(status: int = 200) -> Scripted:
+    """What a proxy, or a wrong address, says."""
+    page = "<!DOCTYPE html>\n<html><body>Welcome</body></html>"
+    return Scripted(status=status, headers={"Content-Type": "text/html"}, body=page)
+
+
+class ScriptedServer:
+    """Serves while it is entered. `requests` are the bodies that came, `headers` what came with them."""
+
+    def __init__(
+        self,
+        script: Sequence[Scripted] | Callable[[Body], Scripted] = (Scripted(),),
+        models: Scripted | Sequence[str] = ("scripted",),
+        context: int | None = None,
+    ) -> None:
+        """A sequence is answered in order, its last one over and over; `models` is the answer to /models."""
+        self._script = script
+        if not isinstance(models, Scripted):
+            listed = [{"id": name, "object": "model", "max_model_len": context} for name in models]
+            models = Scripted(body=json.dumps({"object": "list", "data": listed}))
+        self._models = models
+        self.requests: list[Body] = []
+        self.headers: list[dict[str, str]] = []
+        self._lock = Lock()
+        self._closing = Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def __enter__(self) -> Self:
+        Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _answer(self, body: Body, headers: Mapping[str, str]) -> Scripted:
+        with self._lock:
+            number = len(self.requests)
+            self.requests.append(body)
+            self.headers.append({name.lower(): value for name, value in headers.items()})
+            return self._script(body) if callable(self._script) else self._script[min(number, len(self._script) - 1)]
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                server.headers.append({name.lower(): value for name, value in self.headers.items()})
+                found = self.path.rstrip("/").endswith("/models")
+                self._send(server._models if found else error(404, "Not Found"), {})
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                found = self.path.endswith("/chat/completions")
+                self._send(server._answer(body, dict(self.headers)) if found else error(404, "Not Found"), body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+            def _send(self, answer: Scripted, body: Body) -> None:
+                if answer.silence:
+                    server._closing.wait(answer.silence)
+                try:
+                    self._send_answer(answer, body)
+                except OSError:
+                    pass  # who asked has hung up
+
+            def _send_answer(self, answer: Scripted, body: Body) -> None:
+                is_stream = bool(body.get("stream")) and answer.body is None and not answer.ignores_stream
+                self.send_response(answer.status)
+                kind = "text/event-stream" if is_stream else "application/json"
+                for name, value in {"Content-Type": kind, "Transfer-Encoding": "chunked", **answer.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                pieces = _pieces(answer, body) if is_stream else [_whole(answer, body)]
+                for number, piece in enumerate(pieces):
+                    if number == answer.stalls_after:
+                        server._closing.wait()
+                    if number == answer.cut_after:
+                        self.connection.shutdown(socket.SHUT_RDWR)
+                        return
+                    self._send_chunk(piece.encode())
+                self.wfile.write(b"0\r\n\r\n")
+
+            def _send_chunk(self, data: bytes) -> None:
+                if data:  # an empty chunk would be the end
+                    self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+                    self.wfile.flush()
+
+        return Handler
+
+
+def _choices(answer: Scripted, body: Body) -> list[str]:
+    n = 1 if answer.ignores_n else body.get("n", 1)
+    return [answer.texts[min(i, len(answer.texts) - 1)] for i in range(n)]
+
+
+def _usage(answer: Scripted, body: Body) -> dict[str, Any] | None:
+    if answer.usage is None:
+        return None
+    prompt = sum(count_tokens(str(message["content"])) for message in body.get("messages", ()))
+    completion = sum(count_tokens(text) for text in _choices(answer, body))
+    counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    return {**counts, **answer.usage}
+
+
+def _whole(answer: Scripted, body: Body) -> str:
+    if answer.body is not None:
+        return answer.body
+    choices = [
+        {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": answer.finish}
+        for i, text in enumerate(_choices(answer, body))
+    ]
+    return json.dumps({"object": "chat.completion", "choices": choices, "usage": _usage(answer, body)})
+
+
+def _pieces(answer: Scripted, body: Body) -> list[str]:
+    """Server-sent events: the texts in halves, the completions in turns."""
+    texts = _choices(answer, body)
+    deltas: list[tuple[int, dict[str, str], str | None]] = []
+    deltas += [(i, {"role": "assistant", "content": ""}, None) for i in range(len(texts))]
+    if answer.reasoning:
+        deltas += [(i, {"reasoning_content": answer.reasoning}, None) for i in range(len(texts))]
+    deltas += [(i, {"content": text[: len(text) // 2]}, None) for i, text in enumerate(texts)]
+    deltas += [(i, {"content": text[len(text) // 2 :]}, None) for i, text in enumerate(texts)]
+    deltas += [(i, {}, answer.finish) for i in range(len(texts))]
+    chunks: list[dict[str, Any]] = [
+        {"object": "chat.completion.chunk", "choices": [{"index": i, "delta": delta, "finish_reason": finish}]}
+        for i, delta, finish in deltas
+    ]
+    usage = _usage(answer, body)
+    if usage and (body.get("stream_options") or {}).get("include_usage"):
+        chunks.append({"object": "chat.completion.chunk", "choices": [], "usage": usage})
+    return [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks] + (["data: [DONE]\n\n"] if answer.says_done else [])
