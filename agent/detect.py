@@ -49,7 +49,7 @@ def _test_files(root: Path) -> Iterator[Path]:
             return
         folders[:] = sorted(name for name in folders if name not in FOREIGN)
         for name in sorted(names):
-            if name.startswith("test") and name.endswith(".py") or name.endswith("_test.py"):
+            if name.startswith("test_") and name.endswith(".py") or name.endswith("_test.py"):
                 yield Path(folder, name)
 
 

@@ -20,6 +20,8 @@ from agent.spectrum import ochiai
 from memory.records import CommandRun
 
 MOST_SUSPECTS = 200
+MOST_FAILURES = 100
+"""So many tracebacks and sources of failing tests are read; the spectrum counts them all."""
 ASSIGNED, DEFINED, IMPORTED = 0.9, 0.6, 0.3
 """How suspicious a line is that runs at import, by what it does; a half where no failing test runs the file."""
 
@@ -74,10 +76,10 @@ def _suspects(run: ProbedRun, named: dict[Line, float], source: Source) -> tuple
     covered = _statements(run, source)
     spectrum = ochiai(covered, [failure.test for failure in run.failures if failure.test], run.passed)
     traced: dict[Line, float] = {}
-    for failure in run.failures:
+    for failure in run.failures[:MOST_FAILURES]:
         for line, weight in by_depth(frames(failure.traceback, source)).items():
             traced[line] = max(weight, traced.get(line, 0.0))
-    called = _called(run.failures, source)
+    called = _called(run.failures[:MOST_FAILURES], source)
     scores = {**traced, **spectrum}
 
     weak: Counter[Line] = Counter(named)

@@ -44,7 +44,8 @@ class ProbedRun:
     failures: tuple[Failure, ...]
     passed: frozenset[str]
     lines: dict[Line, set[str]]
-    """The tests that ran each line of the worktree; "" stands for what ran outside of tests."""
+    """The tests that ran a line of the worktree; "" stands for what ran outside of tests. Lines that only passing tests
+    ran are left out."""
 
 
 def probed_run(
@@ -55,7 +56,7 @@ def probed_run(
     Where the probe gets no foothold (another language, an isolated interpreter), failures are read from the output.
     """
     worktree = Path(os.path.realpath(worktree))
-    with tempfile.TemporaryDirectory(prefix="sleepwright-probe-") as name:
+    with tempfile.TemporaryDirectory(prefix="sleepwright-probe-", ignore_cleanup_errors=True) as name:
         folder = Path(os.path.realpath(name))
         # Early enough for the probe to save what it has before the command is killed.
         deadline = time.time() + timeout - min(1.0, timeout / 10)
@@ -65,28 +66,26 @@ def probed_run(
             _with_probe_path(command),
             worktree,
             timeout=timeout,
-            env={
-                "SLEEPWRIGHT_PROBE": str(folder),
-                "PYTEST_ADDOPTS": f"-o cache_dir={shlex.quote(f'{folder}/pytest-cache')}",
-            },
+            env={"SLEEPWRIGHT_PROBE": str(folder)},
             readable=(PROBE, COVERAGE, *readable),
             writable=(folder,),
         )
         run = run.model_copy(update={"command": command})
         failures, passed = _outcomes(_records(folder / "outcomes"), run.output)
-        lines = _lines(folder, worktree)
+        lines = _lines(folder, worktree, {"", *(failure.test for failure in failures)})
     return ProbedRun(run, failures or _failures_in_output(run), passed, lines)
 
 
 def _with_probe_path(command: str) -> str:
     """Put the probe before the path that the sandbox sets, and before one that the command sets itself."""
-    command = re.sub(r"""\bPYTHONPATH=(["']?)""", lambda match: f"{match[0]}{PROBE}:", command)
-    return f'export PYTHONPATH={shlex.quote(str(PROBE))}"${{PYTHONPATH:+:$PYTHONPATH}}"\n{command}'
+    probe = shlex.quote(str(PROBE))
+    command = re.sub(r"\bPYTHONPATH=", lambda match: f"{match[0]}{probe}:", command)
+    return f'export PYTHONPATH={probe}"${{PYTHONPATH:+:$PYTHONPATH}}"\n{command}'
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:
     """The whole lines of a file of JSON lines."""
-    if path.exists():
+    if path.is_file():
         for line in path.read_bytes().splitlines():
             try:
                 yield json.loads(line)
@@ -97,7 +96,8 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
 def _outcomes(records: Iterator[dict[str, Any]], output: str) -> tuple[tuple[Failure, ...], frozenset[str]]:
     """The failures in the order of the run, and the tests that passed.
 
-    A test without an end took its process along; what is known of it is what the process said last.
+    A test without an end hung until the command was killed, or took its process along; what is known of it is where
+    it was at the deadline, or what the process said last.
     """
     files: dict[str, str] = {}
     outcomes: dict[str, set[str]] = {}
@@ -106,10 +106,10 @@ def _outcomes(records: Iterator[dict[str, Any]], output: str) -> tuple[tuple[Fai
         test = record["test"]
         files[test] = record["file"]
         outcomes.setdefault(test, set()).add(record["outcome"])
-        if record["outcome"] in ("failed", "hung"):
+        if record.get("traceback"):
             tracebacks.setdefault(test, record["traceback"])
-    failed = [test for test, seen in outcomes.items() if seen & {"failed", "hung"} or seen == {"started"}]
-    passed = frozenset(test for test, seen in outcomes.items() if "passed" in seen and test not in tracebacks)
+    failed = [test for test, seen in outcomes.items() if "failed" in seen or not seen & {"passed", "skipped"}]
+    passed = frozenset(test for test, seen in outcomes.items() if "passed" in seen).difference(failed)
     return tuple(Failure(test, files[test], tracebacks.get(test, output)) for test in failed), passed
 
 
@@ -120,22 +120,29 @@ def _failures_in_output(run: CommandRun) -> tuple[Failure, ...]:
     return tuple(Failure(name, "", run.output) for name in names) or (Failure("", "", run.output),)
 
 
-def _lines(folder: Path, worktree: Path) -> dict[Line, set[str]]:
-    """The lines that every process of the run has saved."""
-    lines: dict[Line, set[str]] = {}
+def _lines(folder: Path, worktree: Path, telling: set[str]) -> dict[Line, set[str]]:
+    """The lines that one of the `telling` contexts ran, each with all that ran it."""
     prefix = f"{worktree}/"
+    lines: dict[Line, set[str]] = {}
+    for file, line, contexts in _covered(folder):
+        if file.startswith(prefix) and not telling.isdisjoint(contexts):
+            lines[Line(file.removeprefix(prefix), line)] = set()
+    # A second reading, because all lines with all their tests can be more than fits into memory.
+    for file, line, contexts in _covered(folder):
+        if (place := Line(file.removeprefix(prefix), line)) in lines:
+            lines[place].update(contexts)
+    return lines
 
-    def add(file: str, line: int, contexts: list[str]) -> None:
-        if file.startswith(prefix):
-            lines.setdefault(Line(file.removeprefix(prefix), line), set()).update(contexts)
 
+def _covered(folder: Path) -> Iterator[tuple[str, int, list[str]]]:
+    """File, line and contexts that ran it, from what every process of the run has saved."""
     for path in sorted(folder.glob("coverage.*")):
         data = coverage.CoverageData(basename=str(path))
         try:
             data.read()
             for file in data.measured_files():
                 for line, contexts in data.contexts_by_lineno(file).items():
-                    add(file, line, contexts)
+                    yield file, line, contexts
         except CoverageException:
             continue  # cut by a kill
         finally:
@@ -144,5 +151,4 @@ def _lines(folder: Path, worktree: Path) -> dict[Line, set[str]]:
         for record in _records(path):
             for file, numbers in record["files"].items():
                 for number in numbers:
-                    add(file, number, [record["context"]])
-    return lines
+                    yield file, number, [record["context"]]

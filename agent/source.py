@@ -40,11 +40,6 @@ class SourceFile:
     calls: dict[str, frozenset[str]]
     """For each function name, the names that its body calls."""
 
-    def enclosing(self, line: int) -> Function | None:
-        """The innermost function around a line."""
-        around = [f for f in self.functions if f.start <= line <= f.end]
-        return max(around, key=lambda f: f.start, default=None)
-
 
 class Source:
     """The source under `root`, parsed when asked for and kept. Paths are relative to it, with forward slashes."""
@@ -82,7 +77,8 @@ class Source:
     def relative(self, path: str) -> str | None:
         """The suspect file that a path means, as a traceback or a person wrote it; None for any other.
 
-        A path from another machine or another checkout counts by its longest end that exists here.
+        A path from another machine or another checkout counts by its longest end that exists here, a path without its
+        first folders where only one file ends so.
         """
         if not path or "\0" in path:
             return None
@@ -91,8 +87,12 @@ class Source:
         parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
         if not FOREIGN.isdisjoint(parts) or ".." in parts or re.search(r"/lib/python\d", path):
             return None
-        ends = ("/".join(parts[i:]) for i in range(len(parts)))
-        return next((end for end in ends if self.is_suspect(end)), None)
+        ends = ["/".join(parts[i:]) for i in range(len(parts))]
+        found = [end for end in ends if self.is_suspect(end)]
+        if not found and ends and not path.startswith("/"):
+            found = [file for file in self.files if file.endswith(f"/{ends[0]}")]
+            return found[0] if len(found) == 1 else None
+        return found[0] if found else None
 
     def file(self, path: str) -> SourceFile | None:
         """The parsed file, tests included; None where it is huge or does not parse."""

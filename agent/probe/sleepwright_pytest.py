@@ -18,13 +18,15 @@ def pytest_load_initial_conftests(early_config: Any) -> Generator[None, Any, Non
     # pytest-cov would take the tracer away, and fail the run where the coverage is low.
     early_config.known_args_namespace.cov_source = None
     # The user's tests see the environment as it was; workers of pytest-xdist get the plugin from their options.
-    os.environ["PYTEST_ADDOPTS"] = os.environ.get("PYTEST_ADDOPTS", "").replace(sleepwright_probe.PLUGIN, "")
+    options = os.environ.pop("PYTEST_ADDOPTS", "").replace(sleepwright_probe.PLUGIN, "")
+    if options:
+        os.environ["PYTEST_ADDOPTS"] = options
     yield
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: Any) -> Generator[None, Any, None]:
-    probe.begin(item.nodeid, str(item.fspath))
+    probe.begin(item.nodeid, _file(item))
     yield
 
 
@@ -58,9 +60,13 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Generator[None, Any, None
 def pytest_make_collect_report(collector: Any) -> Generator[None, Any, None]:
     report = (yield).get_result()
     if report.failed:
-        probe.begin(collector.nodeid, str(collector.fspath))
-        probe.record("failed", _traceback(report.call))
+        probe.begin(collector.nodeid, _file(collector))
+        probe.record("failed", _traceback(getattr(report, "call", None)))
         probe.end()
+
+
+def _file(node: Any) -> str:
+    return str(getattr(node, "path", None) or node.fspath)  # `path` since pytest 7
 
 
 def _traceback(call: Any) -> str:

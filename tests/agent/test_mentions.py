@@ -55,6 +55,10 @@ def test_a_path_with_a_line_means_the_statement_there(source: Source) -> None:
     assert best("see pkg/parser.py:20", source) == [("pkg/parser.py", 19)]
 
 
+def test_a_path_may_leave_out_its_first_folders(source: Source) -> None:
+    assert best("see parser.py:20", source) == [("pkg/parser.py", 19)]
+
+
 def test_a_path_may_be_of_any_language(source: Source) -> None:
     assert best("web/app.js:2:1 fails", source) == [("web/app.js", 2)]
 
