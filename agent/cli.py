@@ -42,8 +42,8 @@ def sleepwright() -> None:
     """A coding agent that studies your repository while you are away."""
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit with its code."""
+def main(arguments: Sequence[str] | None = None, proposer: object = None) -> NoReturn:
+    """Run the command line and exit with its code; `proposer` takes the place of the one that the options name."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None where the shell closed it
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     try:
-        code = _guarded(given)
+        code = _guarded(given, proposer)
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -69,11 +69,11 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _guarded(given: list[str]) -> int:
+def _guarded(given: list[str], proposer: object) -> int:
     """The border: every error ends here as one sentence and an exit code, with `--json` as one JSON object."""
     options = given[: given.index("--")] if "--" in given else given
     try:
-        return sleepwright.main(given, prog_name="sleepwright", standalone_mode=False) or 0
+        return sleepwright.main(given, prog_name="sleepwright", standalone_mode=False, obj=proposer) or 0
     except (Exception, KeyboardInterrupt) as error:
         message, code = _explained(error)
         if {"-v", "--verbose"} & set(options):

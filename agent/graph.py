@@ -39,7 +39,7 @@ class Node(Protocol):
 def solve(task: Task, context: AgentContext) -> Experience:
     """Work on a task; nothing but throw-away worktrees is written.
 
-    Raises ModelError where the model fails, RepositoryError, and KeyboardInterrupt where the sandbox was stopped.
+    Raises ModelError where the model fails, RepositoryError, and KeyboardInterrupt after an interrupt of the deadline.
     """
     final = _graph.invoke(
         {"task": task, "began": time.monotonic()},

@@ -35,7 +35,7 @@ class ConsoleProgress:
         if self._status:
             self._status.update(doing)
         elif done == 0:
-            self._console.print(_DOING[stage], soft_wrap=True, markup=False, highlight=False)
+            self.notice(f"{_DOING[stage]} {total}" if total > 1 else _DOING[stage])
 
     def notice(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, markup=False, highlight=False)

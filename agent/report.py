@@ -1,14 +1,22 @@
 """What a finished run looks like: to people on a console, and to programs as one JSON object."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from memory.records import Candidate, Check, Experience, Outcome
+from memory.records import Candidate, Check, Experience, Outcome, Status
 
 PastRun = tuple[Experience, Sequence[Outcome]]
+
+_RESULTS: dict[Status, str] = {
+    "passed": "the patch passes the check",
+    "unchecked": "a patch that no test command has checked",
+    "failed": "no patch passes the check; this one has the most votes",
+    "no_candidate": "no patch",
+}
 
 _TAIL = 15  # lines of a failing check's output that are shown
 
@@ -135,7 +143,9 @@ def _show_check(check: Check | None, console: Console) -> None:
 def _summary(experience: Experience) -> list[tuple[str, str]]:
     vote, tokens = experience.vote, experience.tokens
     total = len(experience.candidates)
-    abstained = f", {vote.abstentions} without a vote" if vote.abstentions else ""
+    reasons = Counter(candidate.abstained for candidate in experience.candidates if candidate.abstained)
+    why = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+    abstained = f", {vote.abstentions} without a vote ({why})" if vote.abstentions else ""
     stages = ", ".join(
         f"{stage} {seconds:.1f}"
         for stage, seconds in experience.seconds.items()
@@ -143,6 +153,7 @@ def _summary(experience: Experience) -> list[tuple[str, str]]:
     )
     agreement = f"{vote.votes}/{total}{abstained}" if total else "no candidate"
     return [
+        ("result", _RESULTS[experience.status]),
         ("agreement", agreement),
         ("tokens", f"{tokens.prompt:,} read, {tokens.completion:,} written, calls: {tokens.calls}"),
         ("seconds", f"{experience.seconds.get('total', 0.0):.1f}" + (f" ({stages})" if stages else "")),

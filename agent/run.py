@@ -115,17 +115,18 @@ def _task(options: RunOptions, repository: Repository) -> Task:
 
 @contextmanager
 def _interruptible(context: AgentContext) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP end what runs in all threads, which then remove their worktrees, and raise
-    KeyboardInterrupt. Signals that follow are ignored meanwhile: cleaning up takes a moment, and leaves nothing."""
-    interrupted = False
+    """Ctrl-C, SIGTERM and SIGHUP end what runs in all threads, which remove their worktrees and raise
+    KeyboardInterrupt. The handler itself does not: an exception in the middle of starting a process would lose it.
+    Only a second signal, where something hangs, is that rude."""
+    is_stopped = False
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal interrupted
-        if not interrupted:
-            interrupted = True
-            context.deadline.interrupt()
-            context.sandbox.stop()
+        nonlocal is_stopped
+        if is_stopped:
             raise KeyboardInterrupt
+        is_stopped = True
+        context.deadline.interrupt()
+        context.sandbox.stop()
 
     before = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
@@ -133,8 +134,6 @@ def _interruptible(context: AgentContext) -> Iterator[None]:
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
-    if interrupted:
-        raise KeyboardInterrupt  # where a library has swallowed the first
 
 
 def _is_acceptable(experience: Experience) -> bool:

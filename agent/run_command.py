@@ -3,9 +3,12 @@
 import math
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
+
+if TYPE_CHECKING:
+    from agent.state import Proposer
 
 
 def _number(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
@@ -54,7 +57,9 @@ def _number(context: click.Context, parameter: click.Parameter, value: float | N
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, all else on stderr.")
 @click.option("-v", "--verbose", is_flag=True, help="Show where an unexpected error came from.")
+@click.pass_obj
 def run(
+    proposer: "Proposer | None",
     task: str,
     repo: Path,
     test_command: str | None,
@@ -105,7 +110,7 @@ def run(
         seed=seed,
         as_json=as_json,
     )
-    return run_options(options, None, Console(), Console(stderr=True), _confirm if can_answer else None)
+    return run_options(options, proposer, Console(), Console(stderr=True), _confirm if can_answer else None)
 
 
 def _confirm(question: str) -> bool:

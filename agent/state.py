@@ -50,7 +50,7 @@ class Proposer(Protocol):
         """Up to n proposals in one call, the same ones for the same arguments; ModelError where the model fails.
 
         `worktree` is a checkout of the task's snapshot, to read. `progress` is told how many there are so far, and
-        raises `OutOfTime` where the run has to end; a proposer that catches it may return what it has.
+        raises `OutOfTime` where the time is up; a proposer that catches it may return what it has.
         """
 
 
@@ -65,7 +65,7 @@ class Progress(Protocol):
 
 
 class OutOfTime(Exception):
-    """The run has to end; raised by the `progress` that a proposer is given."""
+    """The time is up; raised by the `progress` that a proposer is given."""
 
 
 class Race:
