@@ -70,10 +70,11 @@ def run_git(
     """
     settings = {**_SETTINGS, **(env or {})}
     command = ["env", *_UNSET, *(f"{name}={value}" for name, value in settings.items())]
-    # -C, because GitPython would fall back to the current directory where `directory` is gone.
+    # By -C alone: GitPython would fall back to the current directory where `directory` is gone, and a relative one
+    # must not count twice.
     command += ["git", "-C", str(directory), *map(str, arguments)]
     try:
-        process = git.Git(str(directory)).execute(command, as_process=True, istream=PIPE, start_new_session=True)
+        process = git.Git(".").execute(command, as_process=True, istream=PIPE, start_new_session=True)
     except git.GitCommandNotFound:
         raise RepositoryError(_MISSING) from None
     except OSError as error:
