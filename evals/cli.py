@@ -45,3 +45,72 @@ def classics(limit: int | None, as_json: bool, candidates: int | None, seed: int
         click.echo(report.as_json(attempts))
     else:
         report.show_attempts(attempts, Console())
+
+
+@evaluate.command()
+@click.option("--count", type=click.IntRange(min=1), default=500, show_default=True, help="Functions.")
+@click.option("--marks", type=click.IntRange(1, 10), default=3, show_default=True, help="Marked lines per function.")
+@click.option("--samples", type=click.IntRange(min=1), default=64, show_default=True, help="Answers per function.")
+@click.option("--temperature", type=click.FloatRange(min=0.05), default=1.0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--model", type=click.Path(file_okay=False, exists=True), help="Model folder instead of the shipped one.")
+@click.option(
+    "--wheels", type=click.Path(file_okay=False), help="Folder for the held-out packages.", default="runs/held-out"
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, every function in it.")
+def repair(
+    count: int,
+    marks: int,
+    samples: int,
+    temperature: float,
+    seed: int,
+    model: str | None,
+    wheels: str,
+    as_json: bool,
+) -> None:
+    """One-line bugs in functions of packages that the embedded policy never saw: pass@k and majority.
+
+    The faulty line is among the marked ones; right is what gives the original function back.
+    """
+    import json
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from agent.policy import SHIPPED, Policy
+    from evals import repair as bench
+    from evals.report import show_rates
+
+    def tell(done: int) -> None:
+        if done % 50 == 0:
+            click.echo(f"{done}/{len(cases)}", err=True)
+
+    cases = bench.make_cases(bench.fetch_held_out(Path(wheels)), count, marks, seed)
+    repairs = bench.measure(cases, Policy(Path(model) if model else SHIPPED), samples, temperature, seed, tell)
+    if as_json:
+        rows = [r.model_dump() for r in repairs]
+        click.echo(json.dumps({"functions": len(repairs), "marks": marks, "table": bench.table(repairs), "rows": rows}))
+    else:
+        show_rates(bench.table(repairs), Console())
+
+
+@evaluate.command()
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--model", type=click.Path(file_okay=False, exists=True), help="Model folder instead of the shipped one.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def speed(rounds: int, model: str | None, as_json: bool) -> None:
+    """The embedded policy's speed, beside baselines in the same process; medians."""
+    import json
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from agent.policy import SHIPPED
+    from evals.report import show_timings
+    from evals.speed import measure
+
+    timings = measure(Path(model) if model else SHIPPED, rounds)
+    if as_json:
+        click.echo(json.dumps([timing.model_dump() for timing in timings]))
+    else:
+        show_timings(timings, Console())

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from evals.classics import Attempt
 from evals.estimates import wilson_interval
+from evals.speed import Timing
 
 
 def show_attempts(attempts: Sequence[Attempt], console: Console) -> None:
@@ -38,6 +39,28 @@ def show_attempts(attempts: Sequence[Attempt], console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def show_rates(rows: Sequence[tuple[str, list[str]]], console: Console) -> None:
+    """The table of `evals.repair.table`."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("kind of bug", no_wrap=True)
+    for heading in ("functions", "pass@1", "greedy", "majority", "pass@8", "pass@64"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, cells in rows:
+        table.add_row(name, *cells)
+    console.print(table)
+
+
+def show_timings(timings: Sequence[Timing], console: Console) -> None:
+    """A row for each step, in seconds and as a multiple of sampling together."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("step", no_wrap=True)
+    table.add_column("seconds", justify="right")
+    table.add_column("ratio", justify="right")
+    for timing in timings:
+        table.add_row(timing.step, f"{timing.seconds:.3f}", "" if timing.ratio is None else f"{timing.ratio:.1f}")
+    console.print(table)
 
 
 def as_json(attempts: Sequence[Attempt]) -> str:

@@ -28,7 +28,7 @@ def make_model(folder: Path) -> Path:
         weights |= {layer + "mlp.down_proj.weight": (SIZE, INNER)}
         weights |= {layer + f"{n}_layernorm.weight": (SIZE,) for n in ("input", "post_attention")}
     save_file({k: rng.normal(size=s).astype(np.float32) for k, s in weights.items()}, folder / "model.safetensors")
-    config = {"num_attention_heads": 2, "num_hidden_layers": LAYERS, "max_position_embeddings": 96}
+    config: dict[str, float] = {"num_attention_heads": 2, "num_hidden_layers": LAYERS, "max_position_embeddings": 96}
     config |= {"eos_token_id": WORDS.index("<|end|>"), "rms_norm_eps": 1e-6, "rope_theta": 100.0}
     (folder / "config.json").write_text(json.dumps(config))
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(WORDS)}, unk_token="a"))

@@ -1,0 +1,140 @@
+"""How often does the embedded policy repair a one-line bug in a function of a package that it never saw?
+
+Functions of the packages in data/held_out.txt, each with one generated bug; the faulty line is among the marked ones.
+An answer is right when it gives the original function back: stricter than tests, which would pass other repairs too.
+"""
+
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from agent.errors import ConfigError
+from agent.function_view import END, MARKS, answer, prompt, read_answer
+from agent.policy import Policy
+from evals.estimates import pass_at_k
+from memory.records import Record
+from ttrl_adapter.bugs import Bug, break_function
+from ttrl_adapter.corpus import read_functions
+
+
+class Repair(Record):
+    """How one broken function went."""
+
+    kind: str
+    marks: int
+    prompt_tokens: int
+    samples: int
+    right: int
+    """Samples that gave the original back."""
+    greedy_right: bool
+    majority_right: bool
+    """Whether the most frequent answer is right; the earliest of the most frequent ones."""
+    distinct: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """A broken function and its marked lines."""
+
+    bug: Bug
+    marked: tuple[int, ...]
+
+    @property
+    def question(self) -> str:
+        return prompt(self.bug.broken, self.marked)
+
+    @property
+    def original(self) -> list[str]:
+        return [*self.bug.broken[: self.bug.line], *self.bug.fixed, *self.bug.broken[self.bug.line + 1 :]]
+
+
+def fetch_held_out(folder: Path) -> list[Path]:
+    """The wheels of the held-out packages in `folder`, fetched with pip where they are missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [line for line in (files("evals") / "data" / "held_out.txt").read_text().splitlines() if line[:1] != "#"]
+    if len(list(folder.glob("*.whl"))) < len(names):
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        done = subprocess.run([*command, "--dest", str(folder), *names], capture_output=True, text=True)
+        if done.returncode:
+            raise ConfigError(f"pip cannot fetch the held-out packages: {done.stderr.strip().splitlines()[-1]}")
+    return sorted(folder.glob("*.whl"))
+
+
+def make_cases(wheels: Sequence[Path], count: int, marks: int, seed: int) -> list[Case]:
+    """`count` broken functions with `marks` marked lines (fewer where the function is shorter)."""
+    rng = random.Random(seed)
+    functions = sorted(read_functions(wheels))
+    rng.shuffle(functions)
+    cases: list[Case] = []
+    for text in functions:
+        bug = break_function(text, rng)
+        if bug is None or len(cases) == count:
+            continue
+        others = [i for i, line in enumerate(bug.broken) if i != bug.line and not line.strip().startswith("else")]
+        cases.append(Case(bug, tuple(sorted([bug.line, *rng.sample(others, min(marks - 1, len(others)))]))))
+    return cases
+
+
+def measure(
+    cases: Sequence[Case], policy: Policy, samples: int, temperature: float, seed: int, progress: Callable[[int], None]
+) -> list[Repair]:
+    """Sample answers for every case and count the right ones."""
+    found = []
+    for i, case in enumerate(cases):
+        if policy.count(case.question) + 64 <= policy.limit:
+            found.append(_attempt(case, policy, samples, temperature, seed + i))
+        progress(i + 1)
+    return found
+
+
+def table(repairs: Sequence[Repair]) -> list[tuple[str, list[str]]]:
+    """Rows (name, cells): all, then by kind of bug. Cells: n, pass@1, greedy, maj, pass@8, pass@64 in per cent."""
+    kinds = sorted({r.kind for r in repairs})
+    groups = [("all", list(repairs)), *((kind, [r for r in repairs if r.kind == kind]) for kind in kinds)]
+    return [(name, [str(len(group)), *(f"{100 * value:.1f}" for value in rates(group))]) for name, group in groups]
+
+
+def rates(group: Sequence[Repair]) -> list[float]:
+    """pass@1, greedy, majority of all samples, pass@8, pass@64 (as far as there are samples), means over functions."""
+
+    def mean(values: Sequence[float]) -> float:
+        return sum(values) / len(values)
+
+    return [
+        mean([r.right / r.samples for r in group]),
+        mean([float(r.greedy_right) for r in group]),
+        mean([float(r.majority_right) for r in group]),
+        *(mean([pass_at_k(r.samples, r.right, min(k, r.samples)) for r in group]) for k in (8, 64)),
+    ]
+
+
+def _attempt(case: Case, policy: Policy, samples: int, temperature: float, seed: int) -> Repair:
+    first = MARKS[: len(case.marked)]
+    told = [
+        c.text
+        for c in policy.sample(case.question, n=samples, temperature=temperature, seed=seed, first=first, stop=MARKS)
+    ]
+    greedy = policy.sample(case.question, n=1, temperature=0, first=first, stop=MARKS)[0].text
+    counts = Counter(told)
+    verdict = {text: _is_right(case, text) for text in {*counts, greedy}}
+    return Repair(
+        kind=case.bug.kind,
+        marks=len(case.marked),
+        prompt_tokens=policy.count(case.question),
+        samples=samples,
+        right=sum(number for text, number in counts.items() if verdict[text]),
+        greedy_right=verdict[greedy],
+        majority_right=verdict[max(counts, key=lambda text: (counts[text], -told.index(text)))],
+        distinct=len(counts),
+    )
+
+
+def _is_right(case: Case, text: str) -> bool:
+    if text == answer(case.bug.fixed, case.bug.broken, case.marked, case.bug.line) + END:
+        return True
+    return read_answer(text.removesuffix(END), case.bug.broken, case.marked) == case.original
