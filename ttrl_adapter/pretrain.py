@@ -3,9 +3,9 @@
     python -m ttrl_adapter.pretrain --help
 
 Data: functions of the standard library and of installed packages (corpus.py) with a fresh generated bug each time
-(bugs.py), in the form of agent/function_view.py. Early in training a function carries several bugs and the answer
-repairs all of them: more to learn from each prompt that is read; later there is one. The loss counts the answer fully
-and the prompt a little. Weights are written in Hugging Face format; transformers and vLLM load them unchanged.
+(bugs.py), in the form of agent/function_view.py. Early in training the answer repeats or repairs many lines: more to
+learn from each prompt that is read; later there is one bug and one line. The loss counts the answer fully and the
+prompt a little. Weights are written in Hugging Face format; transformers and vLLM load them unchanged.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -46,6 +46,11 @@ class Shape:
     rope_theta: float = 10000.0
 
 
+Stage = Literal["all", "many", "one"]
+"""all: repeat every marked line, repaired where it is broken (teaches copying); many: repair several broken lines;
+one: the task itself."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How it is trained; the defaults are what the shipped weights were made with."""
@@ -59,8 +64,9 @@ class Recipe:
     """Loss weight of a prompt token; an answer token counts 1."""
     prompt_share: float = 0.25
     """Share of the prompt tokens whose loss is computed: the output layer is a quarter of the work."""
-    many_until: float = 0.5
-    """Share of training during which functions carry several bugs."""
+    all_until: float = 0.3
+    many_until: float = 0.55
+    """Shares of training at which the stages `all` and `many` end."""
     max_tokens: int = 224
     seed: int = 0
     elapsed: float = 0.0
@@ -91,13 +97,13 @@ def train_tokenizer(functions: Sequence[str], vocab_size: int) -> Tokenizer:
     return tokenizer
 
 
-def make_example(text: str, many: bool, recipe: Recipe, rng: random.Random) -> tuple[str, str] | None:
+def make_example(text: str, stage: Stage, rng: random.Random) -> tuple[str, str] | None:
     """Prompt and answer for one function, broken afresh."""
     bug = break_function(text, rng)
     if bug is None:
         return None
     lines, repairs = bug.broken, {bug.line: bug.fixed}
-    if many and len(bug.fixed) == 1:
+    if stage != "one" and len(bug.fixed) == 1:
         for _ in range(len(lines) // 4):
             more = break_function("\n".join(lines), rng)
             if more and len(more.fixed) == 1 and len(more.broken) == len(lines) and more.line not in repairs:
@@ -105,14 +111,14 @@ def make_example(text: str, many: bool, recipe: Recipe, rng: random.Random) -> t
                 repairs[more.line] = more.fixed
             if len(repairs) >= 5:
                 break
-    others = [
-        i for i, line in enumerate(lines) if i not in repairs and line.strip() not in ("else:", "try:", "finally:")
-    ]
+    bare = ("else:", "try:", "finally:")
+    others = [i for i, line in enumerate(lines) if i not in repairs and line.strip() not in bare]
     most = min(len(others), len(MARKS) - len(repairs))
-    marked = [*repairs, *rng.sample(others, min(most, rng.choice((0, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 9))))]
-    order = list(repairs)
+    wanted = most if stage == "all" else rng.choice((0, 1, 2, 2, 3, 3, 4, 4, 5, 6, 7, 9))
+    marked = [*repairs, *rng.sample(others, min(most, wanted))]
+    order = marked if stage == "all" else list(repairs)
     rng.shuffle(order)
-    said = "".join(answer(repairs[line], lines, marked, line) for line in order)
+    said = "".join(answer(repairs.get(line, (lines[line],)), lines, marked, line) for line in order)
     return prompt(lines, marked), said + END
 
 
@@ -135,7 +141,10 @@ class Examples(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         while True:
             for text in rng.sample(self.functions, len(self.functions)):
                 progress = (time.time() - self.started) / (60 * recipe.minutes)
-                made = make_example(text, progress < recipe.many_until and rng.random() < 0.8, recipe, rng)
+                stage: Stage = (
+                    "all" if progress < recipe.all_until else "many" if progress < recipe.many_until else "one"
+                )
+                made = make_example(text, stage if rng.random() < 0.8 else "one", rng)
                 if made is None:
                     continue
                 asked, said = (e.ids for e in self.tokenizer.encode_batch(list(made)))
@@ -296,7 +305,8 @@ def train(
         model.load_state_dict({k.removeprefix("model."): v.float() for k, v in load_file(start).items()}, strict=False)
     opts = optimizers(model, recipe)
     peaks = [[group["lr"] for group in opt.param_groups] for opt in opts]
-    started = time.time() - 60 * recipe.elapsed
+    began = time.time()
+    started = began - 60 * recipe.elapsed
     data = iter(
         DataLoader(Examples(functions, tokenizer, recipe, started), batch_size=None, num_workers=1, prefetch_factor=8)
     )
@@ -317,7 +327,7 @@ def train(
         recent.append(said.item())
         seen, examples, step = seen + tokens.numel(), examples + len(tokens), step + 1
         if step % 50 == 0:
-            spent = time.time() - started
+            spent = time.time() - began
             print(  # noqa: T201
                 f"{spent / 60:6.1f} min  step {step}  examples {examples:,}  tokens/s {seen / spent:,.0f}  "
                 f"answer loss {sum(recent[-50:]) / len(recent[-50:]):.4f}", flush=True,
