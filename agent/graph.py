@@ -29,6 +29,9 @@ from agent.state import AgentContext, AgentState, Stage
 from memory.experiences import ExperienceLog
 from memory.records import Experience, Task
 
+MOST_CHECKS = 8
+"""Side by side; more would fight for memory."""
+
 
 class Node(Protocol):
     """Takes the state, returns what it changed."""
@@ -43,7 +46,7 @@ def solve(task: Task, context: AgentContext) -> Experience:
     """
     final = _graph.invoke(
         {"task": task, "began": time.monotonic()},
-        {"max_concurrency": os.cpu_count() or 1},
+        {"max_concurrency": min(_processors(), MOST_CHECKS)},
         context=context,
     )
     experience: Experience = final["experience"]
@@ -55,6 +58,11 @@ def run_task(task: Task, context: AgentContext, log: ExperienceLog) -> Experienc
     experience = solve(task, context)
     log.append(experience)
     return experience
+
+
+def _processors() -> int:
+    """That this process may use, which in a container can be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _timed(stage: Stage, node: Node) -> Node:

@@ -49,11 +49,14 @@ def localise(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
         )
     if found.tests is None:
         context.progress.notice("There is no test command: nothing can be checked but whether the files parse.")
+    elif found.tests.exit_code in (126, 127):
+        context.progress.notice(f"The test command cannot be run: {found.tests.output.strip()[-200:]}")
     elif found.tests.passed:
         context.progress.notice("The test command passes before any change: it cannot tell a fix from no fix.")
     elif found.tests.timed_out:
         context.progress.notice(
-            f"The test command was ended after {found.tests.seconds:.0f} s; a longer --timeout gives it more."
+            f"The test command was ended after {found.tests.seconds:.0f} s; a --timeout of more than five times as "
+            "much gives it longer."
         )
     return {"localisation": found}
 
@@ -221,7 +224,10 @@ def _test_seconds(context: AgentContext) -> float:
 
 
 def _check_seconds(before: CommandRun | None) -> float:
-    """Seconds for the tests of a candidate: a patch that makes them several times slower is no fix."""
-    if before is None or before.timed_out:
+    """Seconds for the tests of a candidate: a patch that makes them several times slower is no fix.
+
+    Where they did not end before the change, they are more likely to hang than to be slow.
+    """
+    if before is None:
         return TEST_SECONDS
-    return 10.0 + 4.0 * before.seconds
+    return before.seconds / 3 if before.timed_out else 10.0 + 4.0 * before.seconds
