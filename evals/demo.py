@@ -24,7 +24,8 @@ Once more:     sleepwright demo {where}
 
 @click.command()
 @click.argument("directory", metavar="[DIR]", default="demo-repo", type=click.Path(file_okay=False, path_type=Path))
-def demo(directory: Path) -> int:
+@click.pass_obj
+def demo(proposer: object, directory: Path) -> int:
     """Make a small repository with a bug in DIR (./demo-repo) and repair it.
 
     DIR must be missing, empty or an earlier demo, which is replaced. The exit code is the repair's.
@@ -40,7 +41,7 @@ def demo(directory: Path) -> int:
     command = f"{shlex.quote(sys.executable)} -m {tests}"
     arguments = ["run", REQUEST, "--repo", str(directory), "--test", command, "--model", "embedded", "--apply"]
     click.secho(f"$ sleepwright {shlex.join(arguments)}", bold=True)
-    code: int = sleepwright.main(arguments, prog_name="sleepwright", standalone_mode=False) or 0
+    code: int = sleepwright.main(arguments, standalone_mode=False, obj=proposer) or 0
     if code == 0:
         _show(["git", "--no-pager", "diff", "--stat"], directory)
         _show([sys.executable, "-m", *tests.split()], directory)
