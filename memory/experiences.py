@@ -50,8 +50,8 @@ PRAGMA user_version = {SCHEMA};
 
 
 def new_id() -> str:
-    """13 characters: 9 of the time in milliseconds, so that ids sort by age, and 4 of chance."""
-    return _base32(time.time_ns() // 1_000_000, 9) + _base32(secrets.randbits(20), 4)
+    """15 characters: 9 of the time in milliseconds, so that ids sort by age, and 6 of chance."""
+    return _base32(time.time_ns() // 1_000_000, 9) + _base32(secrets.randbits(30), 6)
 
 
 class ExperienceLog:

@@ -105,7 +105,7 @@ def test_log_as_json_is_a_list(repo: Path) -> None:
 
 def test_log_show_shows_one_run_by_the_beginning_of_its_id(repo: Path) -> None:
     id = solved(repo, FIRST)
-    output = call(log, repo, "show", id[:12]).output
+    output = call(log, repo, "show", id[:14]).output
     assert "fix it" in output and "+    return a + b" in output and "unchecked, then applied" in output
 
 
