@@ -101,12 +101,27 @@ def _encode(text: str, codec: str) -> bytes:
         ) from None
 
 
+class Change(NamedTuple):
+    """What edits make of a file; `before` is None where they create it."""
+
+    before: bytes | None
+    after: bytes
+
+
 def apply_edits(root: Path, edits: Sequence[Edit]) -> None:
     """Apply the edits in order to the files below `root`, all or none of them.
 
     Mode bits and symbolic links stay. Raises EditRefused for paths outside `root` or in `.git`, for anything but
     regular files of at most MAX_BYTES, and for edits that `edit_bytes` refuses.
     """
+    try:
+        _write(plan_edits(root, edits))
+    except OSError as error:
+        raise EditRefused(f"nothing was changed, because writing failed: {error}") from error
+
+
+def plan_edits(root: Path, edits: Sequence[Edit]) -> dict[Path, Change]:
+    """What `apply_edits` would write, by real path; raises EditRefused as it would."""
     before: dict[Path, bytes | None] = {}
     after: dict[Path, bytes] = {}
     for number, edit in enumerate(edits, start=1):
@@ -121,10 +136,7 @@ def apply_edits(root: Path, edits: Sequence[Edit]) -> None:
             raise EditRefused(f"{which}{edit.path!r}: {refusal}") from None
         except OSError as error:
             raise EditRefused(f"{which}{edit.path!r}: {error.strerror}") from None
-    try:
-        _write({target: (before[target], data) for target, data in after.items() if data != before[target]})
-    except OSError as error:
-        raise EditRefused(f"nothing was changed, because writing failed: {error}") from error
+    return {target: Change(before[target], data) for target, data in after.items() if data != before[target]}
 
 
 def _target(root: Path, path: str) -> Path:
@@ -167,8 +179,8 @@ def _create(edit: Edit) -> bytes:
     return _encode(edit.new, "utf-8")
 
 
-def _write(changes: dict[Path, tuple[bytes | None, bytes]]) -> None:
-    """Write (before, after) beside each target, then rename all into place; a failure takes everything back."""
+def _write(changes: dict[Path, Change]) -> None:
+    """Write each file beside its target, then rename all into place; a failure takes everything back."""
     with ExitStack() as undo:
         staged = [(_stage(target, after, undo), target) for target, (_, after) in changes.items()]
         for temporary, target in staged:

@@ -1,0 +1,222 @@
+"""What a large model is told about a task, within a budget of tokens: the code that matters, the tests, the rules.
+
+Everything that comes from the repository or from a command is data: it is quoted, and the prompt says so.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+from agent.answer import MARKER
+from agent.chat import Message, count_tokens
+from agent.checkout import Checkout
+from agent.checks import is_test_file
+from agent.localise import Localisation
+from agent.templates import render
+from memory.records import Task
+
+RULES = "AGENTS.md"
+"""Instructions of a repository to agents."""
+WHOLE_FILE = 1500
+"""Tokens; a file up to this size is shown whole, and may be answered whole."""
+LONGEST_LINE = 500
+"""Characters of a line of prose or output that are shown."""
+FEW_FILES = 40
+"""A repository with no more than these is shown as far as the budget goes."""
+AROUND = 25
+"""Lines shown around a suspicious one in a larger file."""
+_SECRET = (".env", ".env.*", "*.pem", "*.key", "id_rsa*", ".netrc", ".npmrc", ".pypirc")
+_WORD = re.compile(r"[\w./-]*\w")
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A part of a file, or the whole of it."""
+
+    path: str
+    text: str
+    where: str
+    """"whole file", or which lines."""
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """The conversation to begin with, and what is needed to read its answer."""
+
+    messages: tuple[Message, ...]
+    files: tuple[str, ...]
+    marker: int
+    """Length of the markers in the answer."""
+
+
+def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: int) -> Briefing:
+    """The first messages to the model, about `budget` tokens in all."""
+    relevant = _relevant(task, checkout, localisation)
+    left = budget - count_tokens(task.request) - 600
+    tests = _tests(localisation, left // 5)
+    rules = _rules(checkout, relevant, left // 5)
+    left -= sum(count_tokens(text) for text in (tests, *(rule.text for rule in rules)))
+    shown = relevant + _others(checkout, relevant)
+    excerpts = _excerpts(shown, checkout, localisation, left * 4 // 5)
+    left -= sum(count_tokens(excerpt.text) + 12 for excerpt in excerpts)
+    marker = _marker([excerpt.text for excerpt in excerpts])
+    user = render(
+        "single",
+        request=task.request,
+        test_command=task.test_command,
+        tests=tests,
+        failing=localisation.failing[:20],
+        excerpts=excerpts,
+        rules=rules,
+        files=_listed(checkout, relevant, left),
+        marker=marker,
+    )
+    system = render("single_system")
+    return Briefing((Message("system", system), Message("user", user)), checkout.files, marker)
+
+
+def _relevant(task: Task, checkout: Checkout, localisation: Localisation) -> list[str]:
+    """Files worth showing, best first: the suspects', those that the task or the tests' output names, the tests'."""
+    scores: dict[str, float] = {}
+    for suspect in localisation.suspects:
+        scores[suspect.path] = max(scores.get(suspect.path, 0.0), suspect.score)
+    output = localisation.tests.output if localisation.tests and not localisation.tests.passed else ""
+    for text, weight in ((task.request, 2.0), (output, 0.5)):
+        for path in _named(text, checkout):
+            scores[path] = scores.get(path, 0.0) + weight
+    for path in {test.partition("::")[0] for test in localisation.failing} & set(checkout.files):
+        scores[path] = scores.get(path, 0.0) + 0.1
+    shown = (path for path in scores if not _is_secret(path))
+    # What the tests are is told after what they test.
+    return sorted(shown, key=lambda path: (is_test_file(path) and scores[path] < 2, -scores[path], path))
+
+
+def _others(checkout: Checkout, relevant: Sequence[str]) -> list[str]:
+    """The other files, where there are few enough to show them all; code before tests before words."""
+    if len(checkout.files) > FEW_FILES:
+        return []
+    others = {path for path in checkout.files if path.rpartition("/")[2] != RULES and not _is_secret(path)} - {
+        *relevant
+    }
+    return sorted(others, key=lambda path: (path.endswith((".md", ".rst", ".txt")), is_test_file(path), path))
+
+
+def _is_secret(path: str) -> bool:
+    return any(fnmatch(path.rpartition("/")[2], secret) for secret in _SECRET)
+
+
+def _named(text: str, checkout: Checkout) -> list[str]:
+    """Files whose path, or whose name where it is the only one, stands in the text."""
+    words = {word.removeprefix("./") for word in _WORD.findall(text) if "." in word or "/" in word}
+    by_name: dict[str, list[str]] = {}
+    for path in checkout.files:
+        by_name.setdefault(path.rpartition("/")[2], []).append(path)
+    found = [path for path in checkout.files if path in words]
+    for word in sorted(words):
+        ends = [
+            path
+            for path in by_name.get(word.rpartition("/")[2], ())
+            if f"/{word}".endswith(f"/{path}") or path.endswith(f"/{word}")
+        ]
+        found += ends if len(ends) == 1 else ()
+    return list(dict.fromkeys(found))
+
+
+def _tests(localisation: Localisation, budget: int) -> str:
+    """The end of the failing tests' output, where runners say what went wrong."""
+    if localisation.tests is None or localisation.tests.passed:
+        return ""
+    return _tail(localisation.tests.output.strip("\n"), budget)
+
+
+def _rules(checkout: Checkout, relevant: Sequence[str], budget: int) -> list[Excerpt]:
+    """The instructions of the repository: at its root, and in the folders above what is shown."""
+    folders = dict.fromkeys(folder for path in relevant[:20] for folder in _above(path))
+    found = []
+    for path in dict.fromkeys([RULES, *(f"{folder}/{RULES}" for folder in folders)]):
+        text = (checkout.read(path) or "").strip("\n")
+        if text and budget > 50:
+            text = _head(text, budget)
+            budget -= count_tokens(text)
+            found.append(Excerpt(path, text, "whole file"))
+    return found
+
+
+def _above(path: str) -> Iterable[str]:
+    parts = path.split("/")[:-1]
+    return ("/".join(parts[: i + 1]) for i in range(len(parts)))
+
+
+def _excerpts(relevant: Sequence[str], checkout: Checkout, localisation: Localisation, budget: int) -> list[Excerpt]:
+    found: list[Excerpt] = []
+    for path in relevant:
+        text = checkout.read(path)
+        if not text or budget < 50:
+            continue
+        lines = [suspect.line for suspect in localisation.suspects if suspect.path == path]
+        if count_tokens(text) <= min(WHOLE_FILE, budget):
+            parts = [Excerpt(path, text, "whole file")]
+        else:
+            parts = _parts(path, text.split("\n"), lines, budget if not found else budget // 2)
+        budget -= sum(count_tokens(part.text) + 12 for part in parts)
+        found += parts
+    return found
+
+
+def _parts(path: str, lines: Sequence[str], suspects: Sequence[int], budget: int) -> list[Excerpt]:
+    """Stretches around the suspicious lines, best first as far as the budget goes, in the file's order."""
+    shown: set[int] = set()
+    for suspect in suspects or [1]:
+        around = set(range(max(0, suspect - 1 - AROUND), min(len(lines), suspect + AROUND))) - shown
+        cost = count_tokens("\n".join(lines[i] for i in sorted(around)))
+        if cost > budget:
+            break
+        budget -= cost
+        shown |= around
+    parts = []
+    for first in sorted(i for i in shown if i - 1 not in shown):
+        end = next(i for i in range(first, len(lines) + 1) if i not in shown)
+        parts.append(Excerpt(path, "\n".join(lines[first:end]) + "\n", f"lines {first + 1} to {end} of {len(lines)}"))
+    return parts
+
+
+def _listed(checkout: Checkout, relevant: Sequence[str], budget: int) -> str:
+    """The paths of the repository, those near the relevant files first."""
+    near = {path.rpartition("/")[0] for path in relevant}
+    order = sorted(checkout.files, key=lambda path: (path.rpartition("/")[0] not in near, path.count("/"), path))
+    listed: list[str] = []
+    for path in order:
+        budget -= count_tokens(path) + 1
+        if budget < 0:
+            listed.append(f"... and {len(order) - len(listed)} more")
+            break
+        listed.append(path)
+    return "\n".join(listed)
+
+
+def _marker(texts: Sequence[str]) -> int:
+    """A length of markers that stands in none of the texts."""
+    taken = {len(match[0]) for text in texts for match in re.finditer(r"^[<=>]{5,}(?=\s|$)", text, re.MULTILINE)}
+    return next(length for length in range(MARKER, MARKER + len(taken) + 1) if length not in taken)
+
+
+def _tail(text: str, budget: int) -> str:
+    """The last lines; long ones are clipped."""
+    return "\n".join(reversed(_within(reversed(text.split("\n")), budget, "[... the beginning is left out ...]")))
+
+
+def _head(text: str, budget: int) -> str:
+    """The first lines; long ones are clipped."""
+    return "\n".join(_within(text.split("\n"), budget, "[... the rest is left out ...]"))
+
+
+def _within(lines: Iterable[str], budget: int, cut: str) -> list[str]:
+    kept: list[str] = []
+    for line in lines:
+        clipped = line if len(line) <= LONGEST_LINE else line[:LONGEST_LINE] + " [...]"
+        budget -= count_tokens(clipped) + 1
+        if budget < 0:
+            return [*kept, cut]
+        kept.append(clipped)
+    return kept
