@@ -154,6 +154,11 @@ def test_tests_that_pass_before_the_change_are_mentioned(desk: Desk) -> None:
     assert any("passes before any change" in notice for notice in desk.said.notices)
 
 
+def test_a_test_command_that_cannot_be_run_is_mentioned(desk: Desk) -> None:
+    desk.solve([RIGHT], "no-such-command")
+    assert any("cannot be run" in notice for notice in desk.said.notices)
+
+
 def test_a_group_that_can_no_longer_win_is_left_unchecked(desk: Desk) -> None:
     context = desk.context(ScriptedProposer([WRONG, WRONG, RIGHT]))
     context.race.finish(0, passed=True)
