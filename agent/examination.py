@@ -1,5 +1,6 @@
 """Examines the parts that a run needs, each by using it. What `doctor` prints."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 from agent.errors import RepositoryError
 from agent.git_command import check_version, run_git
 from agent.policy import Policy
+from agent.run import is_served
 from agent.sandbox import bwrap_problem
 from agent.workspace import Repository
 from memory.errors import UserError
@@ -31,7 +33,7 @@ def examine(repo: Path) -> list[Finding]:
         _finding("repository", lambda: str(Repository.open(repo).root), is_needed=False),
         _finding("memory", lambda: _memory(repo)),
         _finding("model", _model),
-        Finding("endpoint", False, False, "none is configured, the embedded model answers"),
+        _endpoint(),
         Finding("sandbox", problem is None, False, problem or "bubblewrap: a read-only system, no home, no network"),
     ]
 
@@ -58,6 +60,16 @@ def _memory(repo: Path) -> str:
     with ExperienceLog(home.experiences) as log:
         log.latest(1)
     return str(home.path)
+
+
+def _endpoint() -> Finding:
+    model, url = os.environ.get("SLEEPWRIGHT_MODEL"), os.environ.get("SLEEPWRIGHT_BASE_URL")
+    if not is_served(model, url):
+        return Finding("endpoint", False, False, "none is configured, the embedded model answers")
+    # Importing the openai package takes most of a CPU second, needed only here.
+    from agent.served import describe_endpoint
+
+    return _finding("endpoint", lambda: describe_endpoint(model, url))
 
 
 def _model() -> str:

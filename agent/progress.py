@@ -6,6 +6,7 @@ from typing import Self
 from rich.console import Console
 from rich.status import Status
 
+from agent.chat import Live
 from agent.state import Stage
 
 _DOING = {"recall": "recalling", "localise": "localising", "propose": "sampling", "check": "checking"}
@@ -17,6 +18,7 @@ class ConsoleProgress:
     def __init__(self, console: Console) -> None:
         self._console = console
         is_live = console.is_terminal and not console.is_dumb_terminal
+        self._doing = ""
         self._status = Status("starting", console=console) if is_live else None
 
     def __enter__(self) -> Self:
@@ -34,8 +36,14 @@ class ConsoleProgress:
         doing = f"{_DOING[stage]} {done}/{total}" if total > 1 else _DOING[stage]
         if self._status:
             self._status.update(doing)
-        elif done == 0:
+        elif not self._doing.startswith(_DOING[stage]):
             self.notice(f"{_DOING[stage]} {total}" if total > 1 else _DOING[stage])
+        self._doing = doing
+
+    def live(self, live: Live) -> None:
+        """How far a served model is within the present stage."""
+        if self._status and live.tokens:
+            self._status.update(f"{self._doing}, {live.tokens:,} tokens")
 
     def notice(self, text: str) -> None:
         self._console.print(text, soft_wrap=True, markup=False, highlight=False)

@@ -3,7 +3,7 @@
 import json
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -39,7 +39,7 @@ class RunOptions:
     test_command: str | None = None
     """None to look for one, "" for none."""
     candidates: int | None = None
-    """How many to sample; None for 64 of the embedded model, where equal ones cost next to nothing, else 8."""
+    """How many to sample; None for 64 of the embedded model, where equal ones cost next to nothing, else 4."""
     model: str | None = None
     base_url: str | None = None
     strategy: Literal["auto", "single", "rollout"] = "auto"
@@ -58,13 +58,25 @@ def run(
 
     `proposer` None is the one that the options name. `confirm` asks the user; None where nobody can answer.
     """
+    progress = ConsoleProgress(err)
+    with nullcontext(proposer) if proposer else open_proposer(options, progress) as opened:
+        return _run(options, opened, progress, out, err, confirm)
+
+
+def _run(
+    options: RunOptions,
+    proposer: Proposer,
+    progress: ConsoleProgress,
+    out: Console,
+    err: Console,
+    confirm: Confirm | None,
+) -> int:
     deadline = Deadline(options.timeout)
-    proposer = proposer or open_proposer(options)
     repository = Repository.open(options.repo)
     home = MemoryHome.for_repository(repository.common_dir)
     with ExperienceLog(home.experiences) as log:
         log.latest(1)  # a log that cannot be used is told before the work, not after it
-        with ConsoleProgress(err) as progress:
+        with progress:
             repository.clean_leftovers(home.worktrees)
             sandbox = open_sandbox(options.sandbox)
             if sandbox.name == "none" and options.sandbox == "auto":
@@ -75,7 +87,7 @@ def run(
                 proposer=proposer,
                 sandbox=sandbox,
                 progress=progress,
-                candidates=options.candidates or (8 if options.base_url else 64),
+                candidates=options.candidates or (4 if is_served(options.model, options.base_url) else 64),
                 seed=options.seed,
                 deadline=deadline,
             )
@@ -89,16 +101,21 @@ def run(
     return 0 if _is_acceptable(experience) else 1
 
 
-def open_proposer(options: RunOptions) -> Proposer:
+def is_served(model: str | None, base_url: str | None) -> bool:
+    """Whether these name an endpoint's model, not the embedded one."""
+    return model != EmbeddedProposer.name and bool(model or base_url)
+
+
+def open_proposer(options: RunOptions, progress: ConsoleProgress) -> AbstractContextManager[Proposer]:
     """The model that the options name: the embedded one, unless they name another."""
-    if options.base_url or options.model not in (None, EmbeddedProposer.name):
-        raise ConfigError("Only the embedded model is built in so far: leave --model and --base-url out.")
     if options.strategy == "rollout":
-        raise ConfigError(
-            "--strategy rollout needs a model that is served and can call commands: name one with --base-url and "
-            "--model, or use --strategy single."
-        )
-    return EmbeddedProposer(Policy())
+        raise ConfigError("--strategy rollout is not there yet: use --strategy single.")
+    if not is_served(options.model, options.base_url):
+        return nullcontext(EmbeddedProposer(Policy()))
+    # Importing the openai package takes most of a CPU second, which a run of the embedded model need not pay.
+    from agent.served import open_served
+
+    return open_served(options.model, options.base_url, progress.notice, progress.live)
 
 
 def _task(options: RunOptions, repository: Repository) -> Task:

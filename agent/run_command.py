@@ -36,10 +36,22 @@ def _number(context: click.Context, parameter: click.Parameter, value: float | N
     "--candidates",
     metavar="N",
     type=click.IntRange(min=1, max=10_000),
-    help="How many to sample.  [default: 64 of the embedded model, 8 of a served one]",
+    help="How many to sample.  [default: 64 of the embedded model, 4 of a served one]",
 )
-@click.option("--model", metavar="NAME", help="The model to ask.  [default: the embedded one]")
-@click.option("--base-url", metavar="URL", help="Where a served model answers, OpenAI's API.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    envvar="SLEEPWRIGHT_MODEL",
+    help="The model to ask, 'embedded' for the one that is built in.  [default: $SLEEPWRIGHT_MODEL, else the only one "
+    "at --base-url, else embedded]",
+)
+@click.option(
+    "--base-url",
+    metavar="URL",
+    envvar="SLEEPWRIGHT_BASE_URL",
+    help="Where a model is served with OpenAI's API; the key is $SLEEPWRIGHT_API_KEY or $OPENAI_API_KEY.  "
+    "[default: $SLEEPWRIGHT_BASE_URL, else OpenAI's]",
+)
 @click.option("--strategy", type=click.Choice(["auto", "single", "rollout"]), default="auto", show_default=True)
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), default="auto", show_default=True)
 @click.option("--apply", is_flag=True, help="Apply an acceptable patch to the work tree.")

@@ -25,7 +25,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     """The directory that holds the memory home and the global git configuration of this test."""
     directory = tmp_path_factory.mktemp("surroundings")
     (directory / "gitconfig").write_text(GIT_CONFIG)
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
+    for name in [name for name in os.environ if name.startswith(("GIT_", "OPENAI_", "SLEEPWRIGHT_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(directory / "gitconfig"))
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")

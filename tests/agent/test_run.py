@@ -215,7 +215,7 @@ def test_a_failing_check_shows_the_end_of_its_output(options: RunOptions) -> Non
     assert "exit 3" in out and "    100\n" in out and "    50\n" not in out
 
 
-@pytest.mark.parametrize("wrong", [{"strategy": "rollout"}, {"model": "big"}, {"base_url": "http://localhost:1/v1"}])
+@pytest.mark.parametrize("wrong", [{"strategy": "rollout"}, {"base_url": "localhost:8000"}])
 def test_what_is_not_there_is_a_configuration_error(options: RunOptions, wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         run(replace(options, **wrong), None, Console(file=io.StringIO()), Console(file=io.StringIO()))
