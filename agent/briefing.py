@@ -87,7 +87,7 @@ def _relevant(task: Task, checkout: Checkout, localisation: Localisation) -> lis
             scores[path] = scores.get(path, 0.0) + weight
     for path in {test.partition("::")[0] for test in localisation.failing} & set(checkout.files):
         scores[path] = scores.get(path, 0.0) + 0.1
-    shown = (path for path in scores if not _is_secret(path))
+    shown = (path for path in scores if path.isprintable() and not _is_secret(path))
     # What the tests are is told after what they test.
     return sorted(shown, key=lambda path: (is_test_file(path) and scores[path] < 2, -scores[path], path))
 
@@ -155,7 +155,7 @@ def _excerpts(relevant: Sequence[str], checkout: Checkout, localisation: Localis
         if not text or budget < 50:
             continue
         lines = [suspect.line for suspect in localisation.suspects if suspect.path == path]
-        if count_tokens(text) <= min(WHOLE_FILE, budget):
+        if len(text) < 10 * WHOLE_FILE and count_tokens(text) <= min(WHOLE_FILE, budget):
             parts = [Excerpt(path, text, "whole file")]
         else:
             parts = _parts(path, text.split("\n"), lines, budget if not found else budget // 2)

@@ -17,6 +17,11 @@ _LARGEST = 64 * 1024 * 1024
 class Unreadable(Exception):
     """The body is no chat completion; says what it is instead."""
 
+    def __init__(self, what: str, *, retry: bool) -> None:
+        super().__init__(what)
+        self.retry = retry
+        """Whether it looks like a chat completion that went wrong."""
+
 
 class Refused(Exception):
     """The body is an error, sent with a status that says success or after the answer had begun."""
@@ -83,7 +88,7 @@ class ChatStream:
         """Read on; whether a piece of an answer was in it."""
         self._size += len(data)
         if self._size > _LARGEST:
-            raise Unreadable(f"an answer of more than {_LARGEST} bytes")
+            raise Unreadable(f"an answer of more than {_LARGEST} bytes", retry=False)
         # Only real line breaks: a JSON string may hold other separators as they are.
         first, *rest = data.split(b"\n")
         self._line.append(first)
@@ -102,9 +107,9 @@ class ChatStream:
             if choice.finish is None and (self._is_done or not self._is_stream):
                 choice.finish = "stop"
         if not self.choices:
-            raise Unreadable("no answer in it")
+            raise Unreadable("no answer in it", retry=True)
         if any(choice.finish is None for choice in self.choices.values()):
-            raise Unreadable("the answer stops in the middle")
+            raise Unreadable("the answer stops in the middle", retry=True)
 
     def _read_line(self, line: bytes) -> bool:
         line = line.rstrip(b"\r")
@@ -122,7 +127,7 @@ class ChatStream:
         try:
             chunk = json.loads(value)
         except ValueError:
-            raise Unreadable("broken JSON in the stream") from None
+            raise Unreadable("broken JSON in the stream", retry=True) from None
         return self._read_chunk(chunk)
 
     def _read_whole(self, text: str) -> None:
@@ -130,12 +135,12 @@ class ChatStream:
             self._read_chunk(json.loads(text))
         except ValueError:
             what = "a web page" if is_web_page(text) else "nothing" if not text.strip() else "no JSON"
-            raise Unreadable(what) from None
+            raise Unreadable(what, retry=not text.strip()) from None
 
     def _read_chunk(self, chunk: Any) -> bool:
         if not isinstance(chunk, dict):
-            raise Unreadable("JSON of another kind")
-        if error := chunk.get("error"):
+            raise Unreadable("JSON of another kind", retry=False)
+        if error := chunk.get("error") or (chunk if chunk.get("object") == "error" else None):
             code = error.get("code") if isinstance(error, dict) else None
             raise Refused(json.dumps(chunk), code if isinstance(code, int) and 400 <= code < 600 else 500)
         if isinstance(usage := chunk.get("usage"), dict):

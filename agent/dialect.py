@@ -42,12 +42,14 @@ class Dialect:
     def learn(self, body: Mapping[str, Any], failure: Failure) -> bool:
         """Whether a refusal names something in the body that can be left out, so that asking again makes sense."""
         said = failure.said
-        if failure.status not in (400, 404, 422, 500, 501) or failure.context is not None:
+        if failure.context is not None or not re.search(_WORDS, said, re.IGNORECASE):
             return False
-        if not re.search(_WORDS, said, re.IGNORECASE):
+        if failure.status not in (400, 404, 405, 422, 500, 501):
             return False
         present = {*self.fit(body)} | ({"system"} if self._has_system(body) else set())
         named = {name for name in _REFUSALS if name in present and re.search(_REFUSALS[name], said, re.IGNORECASE)}
+        if failure.status == 500:
+            named &= {"n", "system"}  # what chat templates and old servers trip over; the rest may pass
         if "max_tokens" in named:
             named = {"max_tokens"}  # the refusal names what to write in its place
         self.refuse(*named)

@@ -3,6 +3,7 @@
 Pure: it is given statuses, headers and texts as the client saw them.
 """
 
+import ipaddress
 import json
 import re
 import socket
@@ -13,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from agent.errors import ConfigError
 from memory.records import Tokens
 
 _SHOWN = 300  # characters of a server's own words
@@ -66,6 +68,29 @@ class Served(NamedTuple):
     """Tokens that our model takes, prompt and answer together; None where it does not tell."""
 
 
+def checked_url(url: str) -> str:
+    """The address of an API as its user wrote it; raises ConfigError where it is none."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ConfigError(f"{url!r} is no address of an endpoint: one looks like http://localhost:8000/v1")
+    if parts.username or parts.password:
+        raise ConfigError("The address of an endpoint holds no password: the key belongs in SLEEPWRIGHT_API_KEY.")
+    return url.rstrip("/").removesuffix("/chat/completions")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is on this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def unreachable(url: str, cause: BaseException, *, known: bool) -> Failure:
     """No connection, or none that lasts. `known`: the endpoint has answered before, so that it may come back."""
     chain: list[BaseException] = []
@@ -77,7 +102,8 @@ def unreachable(url: str, cause: BaseException, *, known: bool) -> Failure:
     host = urlsplit(url).hostname
     if any(isinstance(error, ssl.SSLError) for error in chain) or "SSL" in words or "certificate" in words.lower():
         reason = next((str(error) for error in chain if isinstance(error, ssl.SSLError)), words)
-        return Failure(f"{url} cannot be reached over TLS ({_one_line(reason)}): is it http instead of https?")
+        hint = "its certificate is not trusted." if "certificate" in words.lower() else "is it http instead of https?"
+        return Failure(f"{url} cannot be reached over TLS ({_one_line(reason)}): {hint}")
     if any(isinstance(error, socket.gaierror) for error in chain):
         return Failure(f"The host {host!r} of {url} is not known: check the address and the network.", retry=known)
     if any(isinstance(error, ConnectionRefusedError) for error in chain) or "refused" in words:

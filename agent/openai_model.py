@@ -4,7 +4,6 @@ A request streams in a thread of its own; the caller's thread waits, so that sil
 and the end of the run can be told apart. The package's own retries are off: ours are the only ones.
 """
 
-import ipaddress
 import logging
 import random
 import time
@@ -22,8 +21,8 @@ from agent.background_request import BackgroundRequest, Body, CutOff, Ended, NoR
 from agent.chat import Live, Message, Reply, Watch, count_prompt, without_reasoning
 from agent.chat_stream import ChatStream, Choice, Refused, Unreadable
 from agent.dialect import Dialect
-from agent.endpoint import Failure, Served, refused, served, unreachable
-from agent.errors import ConfigError, ContextExceeded, ModelError
+from agent.endpoint import Failure, Served, checked_url, is_loopback, refused, served, unreachable
+from agent.errors import ContextExceeded, ModelError
 from agent.limits import Allowance, Limits, Meter
 from memory.records import Tokens
 
@@ -74,7 +73,7 @@ class OpenAIModel:
         Raises ConfigError where `url` is no http address.
         """
         self.name = name
-        self.url = _checked(url)
+        self.url = checked_url(url)
         self.meter = Meter(limits or Limits())
         self.cut_at: int | None = None
         """Prompt tokens after which the endpoint seems to cut without a word; None while nothing looks like it."""
@@ -93,7 +92,7 @@ class OpenAIModel:
             http_client=openai.DefaultHttpxClient(
                 timeout=openai.Timeout(silence, connect=self._patience.connect),
                 follow_redirects=False,  # a redirect could carry the key to another host
-                trust_env=not _is_loopback(self.url),  # no proxy between us and this machine
+                trust_env=not is_loopback(self.url),  # no proxy between us and this machine
             ),
         )
 
@@ -251,7 +250,8 @@ class OpenAIModel:
             except Refused as error:
                 raise refused(self.url, self.name, self._key, error.status, {}, error.body) from None
             except Unreadable as problem:
-                raise Failure(f"{self.url} sent something that is no chat completion: {problem}.", retry=True) from None
+                sentence = f"{self.url} sent something that is no chat completion: {problem}."
+                raise Failure(sentence, retry=problem.retry) from None
             limit = self._patience.stall if stream.tokens else self._patience.first_token
             if time.monotonic() - heard > limit:
                 what = "stopped in the middle of an answer" if stream.tokens else "did not begin to answer"
@@ -322,21 +322,6 @@ def _replies(done: Sequence[Choice], spent: Tokens, lost: Tokens, seconds: float
             tokens += rest + lost
         replies.append(Reply(without_reasoning(choice.text), choice.finish or "stop", tokens, seconds / len(done)))
     return replies
-
-
-def _checked(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"{url!r} is no address of an endpoint: it looks like http://localhost:8000/v1")
-    return url.rstrip("/").removesuffix("/chat/completions")
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _headers(url: str, key: str) -> Mapping[str, str]:

@@ -194,6 +194,7 @@ FAILURES = {
     "JSON of another kind": (Scripted(body="[1, 2]"), "JSON of another kind"),
     "broken JSON": (Scripted(body='data: {"choices": [{"del\n\n'), "broken JSON in the stream"),
     "error within a success": (Scripted(body='{"error": {"message": "CUDA out of memory"}}'), "CUDA out of memory"),
+    "error object of vLLM": (Scripted(body='{"object": "error", "message": "bad", "code": 403}'), "forbids"),
     "error in the stream": (
         Scripted(body='data: {"error": {"message": "gone", "code": 502}}\n\n'),
         "status 502 (gone)",
@@ -441,10 +442,22 @@ def test_a_bad_endpoint_fails_the_check(answer: Scripted, sentence: str) -> None
         model(server).check()
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "ftp://host/v1", "", "http://"])
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://host/v1", "", "http://", "http://[::1", "http://host:x/v1"])
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="no address"):
         OpenAIModel("m", url)
+
+
+def test_a_password_in_the_address_is_refused_without_repeating_it() -> None:
+    with pytest.raises(ConfigError) as caught:
+        OpenAIModel("m", "http://me:secret@host/v1")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_web_page_is_not_asked_for_again() -> None:
+    with ScriptedServer([web_page()]) as server, pytest.raises(ModelError):
+        model(server).sample(QUESTION)
+    assert len(server.requests) == 1
 
 
 def test_bytes_that_are_not_utf8_do_not_break_the_request() -> None:
