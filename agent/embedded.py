@@ -153,7 +153,7 @@ def _shares(weights: Sequence[float], n: int) -> list[int]:
 def _read(question: Question, completion: Completion) -> tuple[Edit | None, str | None]:
     lines = read_answer(completion.text.removesuffix(END), question.view.lines, question.marked)
     if lines is None:
-        return None, "the answer names no line"
+        return None, "empty"
     if parse("\n".join(lines)) is None:
         return None, "does not parse"
     changed = repair(question.view, lines)

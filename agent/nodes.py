@@ -68,11 +68,11 @@ def propose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
         proposals = _sample(context, task, worktree, state["localisation"])
         # Most samples repeat each other: what the same edits come to is found out once.
         outcomes = {
-            edits: _candidate(edits, context.repository, worktree, task.snapshot)
-            for edits in dict.fromkeys(proposal.edits for proposal in proposals)
+            (edits, problem): _candidate(edits, problem, context.repository, worktree, task.snapshot)
+            for edits, problem in dict.fromkeys((proposal.edits, proposal.problem) for proposal in proposals)
         }
     candidates = tuple(
-        outcomes[proposal.edits].model_copy(
+        outcomes[proposal.edits, proposal.problem].model_copy(
             update={"index": index, "tokens": proposal.tokens, "seconds": proposal.seconds}
         )
         for index, proposal in enumerate(proposals)
@@ -167,10 +167,12 @@ def _sample(context: AgentContext, task: Task, worktree: Path, localisation: Loc
         return ()
 
 
-def _candidate(edits: Sequence[Edit], repository: Repository, worktree: Path, snapshot: str) -> Candidate:
+def _candidate(
+    edits: Sequence[Edit], problem: str | None, repository: Repository, worktree: Path, snapshot: str
+) -> Candidate:
     """What the edits come to in the worktree, which is left as it was."""
     if not edits:
-        return Candidate(index=0, abstained="empty")
+        return Candidate(index=0, abstained=problem or "empty")
     if all(edit.old.rstrip("\r\n") == edit.new.rstrip("\r\n") for edit in edits):
         return Candidate(index=0, abstained="no-op")
     try:

@@ -28,7 +28,6 @@ class ScriptedProposer:
     ) -> list[Proposal]:
         proposals = []
         for edits in self.script[:n]:
-            problem = None if edits else "the script has no edit here"
-            proposals.append(Proposal(tuple(edits), problem, Tokens(prompt=1, completion=1, calls=1)))
+            proposals.append(Proposal(tuple(edits), tokens=Tokens(prompt=1, completion=1, calls=1)))
             progress(len(proposals))
         return proposals

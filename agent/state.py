@@ -26,7 +26,7 @@ class Proposal:
 
     edits: tuple[Edit, ...]
     problem: str | None = None
-    """Why there is no edit; None where there is one."""
+    """Why there is no edit, in a few words; None where there is one or nothing was said."""
     tokens: Tokens = Tokens()
     seconds: float = 0.0
 

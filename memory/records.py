@@ -94,7 +94,8 @@ class Candidate(Record):
     fingerprint: str = ""
     """Equal for candidates that are the same patch after normalisation; empty when it abstained."""
     abstained: str | None = None
-    """Why it has no vote: empty, no-op, does not apply, does not parse, touches tests; None when it votes."""
+    """Why it has no vote: empty, no-op, does not apply, does not parse, touches tests, or in a model's own words why
+    there is no edit; None when it votes."""
     check: Check | None = None
     """None while unchecked, and for good where a candidate with more votes had already passed."""
     tokens: Tokens = Tokens()
