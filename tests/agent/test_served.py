@@ -45,7 +45,8 @@ def test_a_served_model_solves_a_task(repo: Path, server: ScriptedServer) -> Non
     assert "a + b" in str(found["patch"])
     candidates = found["candidates"]
     assert isinstance(candidates, list)
-    assert [candidate["abstained"] for candidate in candidates] == [None, None, None, "empty"]
+    assert [candidate["abstained"] is None for candidate in candidates] == [True, True, True, False]
+    assert "no edit in the answer" in candidates[3]["abstained"]
     assert server.requests[0]["n"] == 4
     assert err.count("sampling") == 1
 
