@@ -7,11 +7,25 @@ import pytest
 from ttrl_adapter.bugs import KINDS, break_function, difference
 
 FUNCTIONS = [
-    "def mean(values, default):\n    if not values:\n        return default\n    total = 0\n"
-    "    for i in range(1, len(values)):\n        total += values[i - 1]\n    return total / len(values)",
-    "def merge(a, b, key=None):\n    out = sorted(a + b[1:], key=key, reverse=True)\n    while out and out[-1] is None:\n"
-    "        if len(out) < 2 or key(out[0], a) == 'x':\n            break\n        elif b.strip():\n            out.pop()\n"
-    "        else:\n            return (a, b)\n    return min(out, max(a))",
+    """\
+def mean(values, default):
+    if not values:
+        return default
+    total = 0
+    for i in range(1, len(values)):
+        total += values[i - 1]
+    return total / len(values)""",
+    """\
+def merge(a, b, key=None):
+    out = sorted(a + b[1:], key=key, reverse=True)
+    while out and out[-1] is None:
+        if len(out) < 2 or key(out[0], a) == 'x':
+            break
+        elif b.strip():
+            out.pop()
+        else:
+            return (a, b)
+    return min(out, max(a))""",
 ]
 
 
