@@ -2,28 +2,22 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test clean
 
 setup: .venv/.installed
 
 .venv/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("sleepwright needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || { echo "setting up .venv"; $(PYTHON) -m venv .venv; }
-	@echo "installing sleepwright and what its tests need (about a minute)"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --quiet --editable '.[dev]'
+	@echo "installing sleepwright and what its tests need into .venv (one to three minutes)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
 demo: setup
 	@$(BIN)/sleepwright demo
 
 test: setup
-	@$(BIN)/python -m pytest
-
-lint: setup
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest --numprocesses auto
 
 clean:
 	rm -rf .venv build dist *.egg-info demo-repo
