@@ -1,8 +1,10 @@
 """The interval of a proportion."""
 
+from itertools import combinations
+
 import pytest
 
-from evals.estimates import wilson_interval
+from evals.estimates import pass_at_k, wilson_interval
 
 
 def test_a_textbook_value() -> None:
@@ -18,3 +20,9 @@ def test_the_interval_holds_the_share_and_stays_within_0_and_1(successes: int) -
     low, high = wilson_interval(successes, 30)
 
     assert 0 <= low <= successes / 30 <= high <= 1
+
+
+@pytest.mark.parametrize(("samples", "right", "k"), [(5, 2, 1), (5, 2, 3), (6, 1, 4), (8, 0, 8), (4, 4, 2), (7, 5, 3)])
+def test_pass_at_k_is_the_share_of_subsets_with_a_right_one(samples: int, right: int, k: int) -> None:
+    subsets = list(combinations([True] * right + [False] * (samples - right), k))
+    assert pass_at_k(samples, right, k) == pytest.approx(sum(any(s) for s in subsets) / len(subsets))
