@@ -1,6 +1,7 @@
 """Every test has a memory home and a git configuration of its own; `repo` is a small real repository."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from hypothesis import HealthCheck, settings
 # A busy machine makes no property test fail.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# A shell starts background jobs with SIGINT ignored, and children inherit that: some tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 GIT_CONFIG = """\
 [user]
