@@ -3,17 +3,38 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from memory.records import Tokens
+
+
+class ToolCall(NamedTuple):
+    """A call of a tool, as the model wrote it."""
+
+    id: str
+    """Empty where there is none."""
+    name: str
+    arguments: str
+    """A JSON object, or what should be one."""
 
 
 @dataclass(frozen=True)
 class Message:
     """One turn."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    calls: tuple[ToolCall, ...] = ()
+    """Of an assistant."""
+    call_id: str = ""
+    """Of a tool: the call that this is the result of."""
+
+    @cached_property
+    def tokens(self) -> int:
+        """Roughly; every turn and every call has a few around it."""
+        calls = sum(count_tokens(call.name + call.arguments) + 8 for call in self.calls)
+        return count_tokens(self.content) + calls + 4
 
 
 @dataclass(frozen=True)
@@ -28,6 +49,8 @@ class Reply:
     """This reply's share: the prompt and the call are counted on the first reply of a request."""
     seconds: float
     """Wall clock of the request, shared out among its replies."""
+    calls: tuple[ToolCall, ...] = ()
+    """Of tools, where the endpoint told them apart from the text."""
 
     @property
     def was_cut(self) -> bool:
@@ -58,8 +81,8 @@ def count_tokens(text: str) -> int:
 
 
 def count_prompt(messages: Sequence[Message]) -> int:
-    """Roughly the prompt tokens of a conversation; every turn has a few around it."""
-    return sum(count_tokens(message.content) + 4 for message in messages)
+    """Roughly the prompt tokens of a conversation."""
+    return sum(message.tokens for message in messages)
 
 
 def without_reasoning(text: str) -> str:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from agent.chat import count_tokens
+from agent.chat import ToolCall, count_tokens
 from agent.endpoint import is_web_page
 
 _LARGEST = 64 * 1024 * 1024
@@ -40,10 +40,21 @@ class Usage(NamedTuple):
 
 
 @dataclass
+class Call:
+    """One call of a tool in the making."""
+
+    id: str = ""
+    name: str = ""
+    parts: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Choice:
     """One answer in the making."""
 
     parts: list[str] = field(default_factory=list)
+    open_calls: dict[int, Call] = field(default_factory=dict)
+    """In the order in which they began."""
     finish: str | None = None
     tokens: int = 0
     """Roughly, its reasoning included."""
@@ -51,6 +62,10 @@ class Choice:
     @property
     def text(self) -> str:
         return "".join(self.parts)
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        return tuple(ToolCall(call.id, call.name, "".join(call.parts)) for call in self.open_calls.values())
 
 
 class ChatStream:
@@ -156,10 +171,43 @@ class ChatStream:
         text = _text(delta.get("content")) or _text(data.get("text"))
         reasoning = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
         choice.parts.append(text)
+        called = _calls(delta)
+        for number, call in enumerate(called):
+            choice.tokens += _read_call(choice.open_calls, call, number if len(called) > 1 else None)
         choice.tokens += count_tokens(text) + count_tokens(reasoning)
         if isinstance(finish := data.get("finish_reason"), str):
             choice.finish = finish
-        return bool(text or reasoning)
+        return bool(text or reasoning or called)
+
+
+def _calls(delta: dict[str, Any]) -> list[dict[str, Any]]:
+    """The pieces of tool calls in a delta; before there were tools, there was one function."""
+    called = delta.get("tool_calls")
+    if isinstance(called, list):
+        return [call for call in called if isinstance(call, dict)]
+    return [{"function": delta["function_call"]}] if isinstance(delta.get("function_call"), dict) else []
+
+
+def _read_call(calls: dict[int, Call], data: dict[str, Any], number: int | None) -> int:
+    """Add a piece to the call that it belongs to; returns its tokens, roughly.
+
+    `number` is its place where several came at once. Some endpoints give all calls the index 0, or none: a new id, or a
+    name where there is one already, begins a new call.
+    """
+    said = data.get("function")
+    function: dict[str, Any] = said if isinstance(said, dict) else data
+    id, name, given = (found or "" for found in (data.get("id"), function.get("name"), function.get("arguments")))
+    arguments = given if isinstance(given, str) else json.dumps(given)
+    index = data.get("index")
+    key = index if isinstance(index, int) else number if number is not None else max(calls, default=0)
+    known = calls.get(key)
+    if known and ((id and known.id and id != known.id) or (name and known.name and name != known.name)):
+        key = next((key for key, call in calls.items() if id and call.id == id), max(calls) + 1)
+    call = calls.setdefault(key, Call())
+    call.id = call.id or _text(id)
+    call.name = call.name or _text(name)
+    call.parts.append(_text(arguments))
+    return count_tokens(_text(name) + _text(arguments))
 
 
 def _text(content: object) -> str:

@@ -8,6 +8,7 @@ from agent.endpoint import Failure
 
 _WORDS = (
     r"unsupported|not support|unknown|unrecogni[sz]ed|invalid|unexpected|extra|not (?:permitted|allowed)|must be|only"
+    r"|requires?\b|cannot use|can't use|no endpoints? found"
 )
 _REFUSALS = {
     "n": r"[`'\"]n[`'\"]|\bn\s*(?:must|[:=>]|is not)|only one (?:completion )?choice|multiple (?:choices|completions)",
@@ -18,6 +19,7 @@ _REFUSALS = {
     "stop": r"[`'\"]stop[`'\"]",
     "stream_options": r"\bstream_options\b",
     "stream": r"\bstream(?:ing)?\b",
+    "tools": r"\btools?\b|\btool[ _]?(?:calls?|calling|choice|use)\b|\bfunction[ _]?call",
     "system": (
         r"system (?:role|message|prompt|instruction)|[`'\"]system[`'\"]|developer instruction|roles must alternate"
     ),
@@ -35,6 +37,11 @@ class Dialect:
         """Whether several answers may be asked for at once."""
         return "n" not in self._refused
 
+    @property
+    def has_tools(self) -> bool:
+        """Whether tools may be offered."""
+        return "tools" not in self._refused
+
     def refuse(self, *names: str) -> None:
         """Leave these parameters out from now on."""
         self._refused |= {*names}
@@ -47,9 +54,13 @@ class Dialect:
         if failure.status not in (400, 404, 405, 422, 500, 501):
             return False
         present = {*self.fit(body)} | ({"system"} if self._has_system(body) else set())
+        if any(message["role"] == "tool" for message in body["messages"]):
+            present -= {"tools"}  # it has taken them before: the refusal is about something else
         named = {name for name in _REFUSALS if name in present and re.search(_REFUSALS[name], said, re.IGNORECASE)}
         if failure.status == 500:
-            named &= {"n", "system"}  # what chat templates and old servers trip over; the rest may pass
+            named &= {"n", "system", "tools"}  # what chat templates and old servers trip over; the rest may pass
+        if {"stream", "tools"} <= named:
+            named = {"stream"}  # old servers have tools, but not in a stream
         if "max_tokens" in named:
             named = {"max_tokens"}  # the refusal names what to write in its place
         self.refuse(*named)
@@ -72,7 +83,7 @@ class Dialect:
         return "system" not in self._refused and any(message["role"] == "system" for message in body["messages"])
 
 
-def _without_system(messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+def _without_system(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The system's words at the head of the first turn of the user."""
     rules = [message["content"] for message in messages if message["role"] == "system"]
     first, *rest = [message for message in messages if message["role"] != "system"]

@@ -6,7 +6,8 @@ UserError
 ├── EditRefused           an edit does not apply; the model is told why
 ├── SandboxError          exit code 2: the sandbox that was asked for does not work here
 └── ModelError            exit code 3: the model or its endpoint failed
-    └── ContextExceeded   the prompt is longer than the model takes; a shorter one may do
+    ├── ContextExceeded   the prompt is longer than the model takes; a shorter one may do
+    └── ToolsRefused      the endpoint takes no tools; a request without them may do
 """
 
 from memory.errors import UserError
@@ -41,3 +42,7 @@ class ContextExceeded(ModelError):
         super().__init__(message)
         self.tokens = tokens
         """What the model takes, prompt and answer together; 0 where unknown."""
+
+
+class ToolsRefused(ModelError):
+    """The endpoint takes no tools."""

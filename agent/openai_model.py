@@ -22,7 +22,7 @@ from agent.chat import Live, Message, Reply, Watch, count_prompt, without_reason
 from agent.chat_stream import ChatStream, Choice, Refused, Unreadable
 from agent.dialect import Dialect
 from agent.endpoint import Failure, Served, checked_url, is_loopback, refused, served, unreachable
-from agent.errors import ContextExceeded, ModelError
+from agent.errors import ContextExceeded, ModelError, ToolsRefused
 from agent.limits import Allowance, Limits, Meter
 from memory.records import Tokens
 
@@ -129,17 +129,21 @@ class OpenAIModel:
         seed: int | None = None,
         max_tokens: int = 4096,
         stop: Sequence[str] = (),
+        tools: Sequence[Mapping[str, Any]] = (),
         watch: Watch = lambda live: True,
     ) -> list[Reply]:
         """n independent completions, in one request where the endpoint can, else a few at a time.
 
-        Fewer where `watch` ended it or a limit was reached (`meter.reached` says so). Raises ModelError where the
-        endpoint fails for good, ContextExceeded where the prompt is too long.
+        `tools` are those that the model may call, in OpenAI's form. Fewer completions where `watch` ended it or a
+        limit was reached (`meter.reached` says so). Raises ModelError where the endpoint fails for good,
+        ContextExceeded where the prompt is too long, ToolsRefused where it takes no tools.
         """
-        optional = {"seed": seed, "stop": list(stop) or None}
+        if tools and not self._dialect.has_tools:
+            raise ToolsRefused(f"{self.url} takes no tools.")
+        optional = {"seed": seed, "stop": list(stop) or None, "tools": list(tools) or None}
         body: dict[str, Any] = {
             "model": self.name,
-            "messages": [{"role": message.role, "content": _writable(message.content)} for message in messages],
+            "messages": [_sent(message) for message in messages],
             "temperature": temperature,
             "max_tokens": max_tokens,
             "stream": True,
@@ -192,6 +196,8 @@ class OpenAIModel:
             except Failure as failure:
                 lost += failure.spent
                 if self._dialect.learn(asked, failure):
+                    if "tools" in asked and not self._dialect.has_tools:
+                        raise ToolsRefused(str(failure)) from None
                     continue
                 attempt += 1
                 wait = self._wait(failure, attempt)
@@ -320,7 +326,8 @@ def _replies(done: Sequence[Choice], spent: Tokens, lost: Tokens, seconds: float
         if i == 0:
             rest = spent.model_copy(update={"completion": spent.completion - sum(shares)})
             tokens += rest + lost
-        replies.append(Reply(without_reasoning(choice.text), choice.finish or "stop", tokens, seconds / len(done)))
+        text, finish = without_reasoning(choice.text), choice.finish or "stop"
+        replies.append(Reply(text, finish, tokens, seconds / len(done), choice.calls))
     return replies
 
 
@@ -331,6 +338,17 @@ def _headers(url: str, key: str) -> Mapping[str, str]:
     if host != "openai.com" and not host.endswith(".openai.com"):
         left_out += ["OpenAI-Organization", "OpenAI-Project"]
     return cast(Mapping[str, str], {name: openai.Omit() for name in left_out})
+
+
+def _sent(message: Message) -> dict[str, Any]:
+    """A turn as the API has it."""
+    sent: dict[str, Any] = {"role": message.role, "content": _writable(message.content)}
+    if message.calls:
+        sent["tool_calls"] = [
+            {"id": id, "type": "function", "function": {"name": name, "arguments": _writable(arguments)}}
+            for id, name, arguments in message.calls
+        ]
+    return {**sent, "tool_call_id": message.call_id} if message.call_id else sent
 
 
 def _writable(text: str) -> str:

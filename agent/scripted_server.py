@@ -22,6 +22,8 @@ class Scripted:
 
     texts: Sequence[str] = ("Done.",)
     """One for each completion; the last is repeated where more are asked for."""
+    calls: Sequence[Body] = ()
+    """Calls of tools beside each text, as they are sent; `call` makes a proper one."""
     finish: str | None = "stop"
     usage: Mapping[str, Any] | None = field(default_factory=dict)
     """What is special about it; None for no usage at all."""
@@ -41,6 +43,12 @@ class Scripted:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | None = None
     """Sent as it is, in the place of a completion."""
+
+
+def call(name: str, arguments: Any, id: str | None = "call_1") -> Body:
+    """One call of a tool; arguments that are no text are sent as JSON."""
+    said = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return {"id": id, "type": "function", "function": {"name": name, "arguments": said}}
 
 
 def error(status: int, message: str, headers: Mapping[str, str] | None = None, **fields: object) -> Scripted:
@@ -163,22 +171,39 @@ def _usage(answer: Scripted, body: Body) -> dict[str, Any] | None:
 def _whole(answer: Scripted, body: Body) -> str:
     if answer.body is not None:
         return answer.body
+    called = {"tool_calls": list(answer.calls)} if answer.calls else {}
     choices = [
-        {"index": i, "message": {"role": "assistant", "content": text}, "finish_reason": answer.finish}
+        {"index": i, "message": {"role": "assistant", "content": text, **called}, "finish_reason": answer.finish}
         for i, text in enumerate(_choices(answer, body))
     ]
     return json.dumps({"object": "chat.completion", "choices": choices, "usage": _usage(answer, body)})
 
 
+def _call_parts(calls: Sequence[Body]) -> list[Body]:
+    """The calls as a stream has them: the arguments in halves, where they are a text."""
+    parts: list[Body] = []
+    for index, whole in enumerate(calls):
+        function = whole.get("function")
+        said = function.get("arguments") if isinstance(function, dict) else None
+        if not isinstance(said, str) or not isinstance(function, dict):
+            parts.append({"index": index, **whole})
+            continue
+        half = len(said) // 2
+        parts.append({"index": index, **whole, "function": {**function, "arguments": said[:half]}})
+        parts.append({"index": index, "function": {"arguments": said[half:]}})
+    return parts
+
+
 def _pieces(answer: Scripted, body: Body) -> list[str]:
     """Server-sent events: the texts in halves, the completions in turns."""
     texts = _choices(answer, body)
-    deltas: list[tuple[int, dict[str, str], str | None]] = []
+    deltas: list[tuple[int, Body, str | None]] = []
     deltas += [(i, {"role": "assistant", "content": ""}, None) for i in range(len(texts))]
     if answer.reasoning:
         deltas += [(i, {"reasoning_content": answer.reasoning}, None) for i in range(len(texts))]
     deltas += [(i, {"content": text[: len(text) // 2]}, None) for i, text in enumerate(texts)]
     deltas += [(i, {"content": text[len(text) // 2 :]}, None) for i, text in enumerate(texts)]
+    deltas += [(i, {"tool_calls": [part]}, None) for i in range(len(texts)) for part in _call_parts(answer.calls)]
     deltas += [(i, {}, answer.finish) for i in range(len(texts))]
     chunks: list[dict[str, Any]] = [
         {"object": "chat.completion.chunk", "choices": [{"index": i, "delta": delta, "finish_reason": finish}]}
