@@ -1,7 +1,6 @@
 """The built wheel, in an empty environment, from inside a repository whose folders bear our packages' names."""
 
 import json
-import os
 import subprocess
 import sys
 import venv
@@ -12,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-def run(command: list[str], cwd: Path, **options: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env={**os.environ, **options})
+def run(command: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done
 
@@ -65,7 +64,7 @@ def namesakes(tmp_path: Path) -> Path:
 @pytest.mark.timeout(900)
 def test_the_installed_command_answers_help_and_runs_a_task(installed: Path, namesakes: Path) -> None:
     command = str(installed / "sleepwright")
-    assert "run" in run([command, "--help"], namesakes, PYTHONPATH=".").stdout
+    assert "run" in run([command, "--help"], namesakes).stdout
     done = subprocess.run(
         [command, "run", "make the failing test pass", "--json", "--test", f"{installed / 'python'} -m pytest -q"],
         cwd=namesakes,
