@@ -58,9 +58,9 @@ def named_places(text: str, source: Source) -> dict[Line, float]:
     text = _clip(text)
     weights: Counter[Line] = Counter()
     weights.update(by_depth(frames(text, source)))
-    for path in _named_files(text, source):
+    for path in named_files(text, source.files):
         weights.update(_statements(source, path, FILE))
-    for name, is_code in _names(text).items():
+    for name, is_code in names_in(text).items():
         paths = source.definitions.get(name, ())
         if is_code or len(paths) <= MOST_NAMESAKES:
             for path in paths:
@@ -90,7 +90,7 @@ def _statements(source: Source, path: str, weight: float, function: Function | N
     }
 
 
-def _names(text: str) -> dict[str, bool]:
+def names_in(text: str) -> dict[str, bool]:
     """Each identifier of a text, and whether it is written as code somewhere."""
     names: dict[str, bool] = {}
     for match in _NAME.finditer(text):
@@ -101,10 +101,10 @@ def _names(text: str) -> dict[str, bool]:
     return names
 
 
-def _named_files(text: str, source: Source) -> list[str]:
-    """Files named by path (`pkg/mod.py`, `mod.py`) or by module (`pkg.mod.function`)."""
+def named_files(text: str, files: Iterable[str]) -> list[str]:
+    """Those of the files that a text names by path (`pkg/mod.py`, `mod.py`) or by module (`pkg.mod.function`)."""
     ends: dict[str, list[str]] = {}
-    for path in source.files:
+    for path in files:
         parts = path.split("/")
         for i in range(len(parts)):
             ends.setdefault("/".join(parts[i:]), []).append(path)

@@ -11,11 +11,11 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from agent.errors import RepositoryError
 from agent.git_command import check_version, run_git, sentence
@@ -48,6 +48,14 @@ _IDENTITY = {
     for role in ("AUTHOR", "COMMITTER")
     for field, value in (("NAME", "sleepwright"), ("EMAIL", "sleepwright@localhost"), ("DATE", "2000-01-01T00:00:00Z"))
 }
+
+
+class Blob(NamedTuple):
+    """A file of a commit: its path, the git id of its content, and its size in bytes."""
+
+    path: str
+    id: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -186,6 +194,28 @@ class Repository:
         """The paths of all files in a commit, symlinks included, submodules not."""
         entries = self.git("ls-tree", "-r", "-z", "--full-tree", snapshot).split(b"\0")
         return [os.fsdecode(entry.partition(b"\t")[2]) for entry in entries if b" blob " in entry.partition(b"\t")[0]]
+
+    def blobs(self, snapshot: str) -> list[Blob]:
+        """The regular files of a commit in git's order, without symlinks and submodules."""
+        found = []
+        for entry in self.git("ls-tree", "-r", "-l", "-z", "--full-tree", snapshot).split(b"\0"):
+            facts, _, path = entry.partition(b"\t")
+            if facts.startswith(b"100"):
+                _, _, blob, size = facts.split()
+                found.append(Blob(os.fsdecode(path), blob.decode(), int(size)))
+        return found
+
+    def contents(self, blobs: Sequence[str]) -> list[bytes]:
+        """What the blobs of these ids hold, in their order, all in memory at once."""
+        output = self.git("cat-file", "--batch", stdin="".join(f"{blob}\n" for blob in blobs).encode())
+        found = []
+        position = 0
+        for _ in blobs:
+            begin = output.index(b"\n", position) + 1
+            position = begin + int(output[position:begin].split()[2])
+            found.append(output[begin:position])
+            position += 1  # a line break follows
+        return found
 
     def read(self, snapshot: str, path: str) -> bytes | None:
         """The content of a file in a commit, before any line end conversion; None where there is no such file."""

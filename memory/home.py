@@ -40,6 +40,11 @@ class MemoryHome:
         return self.path / "experiences.db"
 
     @property
+    def symbols(self) -> Path:
+        """The symbols of blobs, an SQLite file that can be deleted at any time."""
+        return self.path / "symbols.db"
+
+    @property
     def worktrees(self) -> Path:
         """The folder of throw-away worktrees; outside every repository, so that no tool mistakes them for its part."""
         return self.path / "worktrees"

@@ -1,0 +1,77 @@
+"""A map of the repository for a task: the signatures that matter most, within a budget of tokens."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from agent.chat import count_tokens
+from agent.mentions import MOST_NAMESAKES, named_files, names_in
+from agent.symbol_rank import SymbolGraph
+
+GAP = "⋮"
+"""Stands for the lines that are left out."""
+_CODE, _WORD = 1.0, 0.2  # a name written as code, and a plain word that happens to be one
+_PATH, _STEM = 1.0, 0.2  # a path, and a plain word that happens to be a file's name
+
+
+def repo_map(graph: SymbolGraph, task: str, budget: int, suspicious: Mapping[str, float] | None = None) -> str:
+    """The map for a task, at most `budget` tokens by `count_tokens`; "" where nothing fits or nothing is defined.
+
+    `suspicious`: paths with weights above 0, 1.0 as much as a path that the task names. Files come in the order of
+    their rank, each with its chosen signatures in the file's order. The same arguments give the same map.
+    """
+    table = graph.table
+    names, files = mentions(task, table.paths)
+    for path, weight in (suspicious or {}).items():
+        files[path] = files.get(path, 0.0) + weight
+    ranking = graph.rank(names, files)
+    order = np.argsort(-ranking.definitions, kind="stable")
+    chosen: dict[int, set[int]] = {}
+    for best in order.tolist():
+        added = [index for index in _with_owners(graph, best) if index not in chosen.get(_file(graph, index), ())]
+        file = _file(graph, best)
+        cost = sum(count_tokens(table.signatures[index]) + 4 for index in added)
+        cost += 0 if file in chosen else count_tokens(table.paths[file]) + 4
+        if cost > budget:
+            break
+        budget -= cost
+        chosen.setdefault(file, set()).update(added)
+    by_rank = sorted(chosen, key=lambda file: (-ranking.files[file], file))
+    return "\n".join(line for file in by_rank for line in _lines(graph, file, sorted(chosen[file])))
+
+
+def mentions(task: str, paths: Sequence[str]) -> tuple[dict[str, float], dict[str, float]]:
+    """The identifiers and the files of `paths` that a text names, each with a weight above 0."""
+    names = {name: _CODE if is_code else _WORD for name, is_code in names_in(task).items()}
+    stems: dict[str, list[str]] = {}
+    for path in paths:
+        stems.setdefault(path.rpartition("/")[2].partition(".")[0], []).append(path)
+    files = {
+        path: _STEM for name in names if len(stems.get(name, ())) <= MOST_NAMESAKES for path in stems.get(name, ())
+    }
+    return names, files | dict.fromkeys(named_files(task, paths), _PATH)
+
+
+def _file(graph: SymbolGraph, index: int) -> int:
+    return int(graph.table.definition_file[index])
+
+
+def _with_owners(graph: SymbolGraph, index: int) -> Iterator[int]:
+    """A definition and the ones around it."""
+    while index >= 0:
+        yield index
+        index = int(graph.table.definitions["owner"][index])
+
+
+def _lines(graph: SymbolGraph, file: int, indices: Sequence[int]) -> Iterator[str]:
+    table = graph.table
+    # Not UTF-8 is as escapes here: a prompt has to be text.
+    yield table.paths[file].encode("utf-8", "backslashreplace").decode()
+    last = 0
+    for index in indices:
+        line = int(table.definitions["line"][index])
+        if line > last + 1:
+            yield GAP
+        if line > last:
+            yield table.signatures[index]
+        last = max(last, line)

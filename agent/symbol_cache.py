@@ -1,0 +1,166 @@
+"""The symbols of each blob, kept in an SQLite file, so that no blob is parsed twice.
+
+Safe for several processes. It is only a cache: where the file is damaged or of another version it is made anew, where
+it cannot be used at all the symbols are kept in memory.
+"""
+
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self, TypeVar
+
+import numpy as np
+
+from agent.symbols import Symbols
+
+_log = logging.getLogger(__name__)
+
+SCHEMA = 1
+"""Raised with every change of the tables, of the queries, or of what counts as a reference."""
+MOST_KEPT = 100_000
+"""Blobs; of more the oldest are forgotten. A blob takes about 2 kB."""
+
+DEFINITION = np.dtype([("name", "<u8"), ("line", "<i4"), ("owner", "<i4"), ("weight", "<f4")])
+"""name: `name_key`; line, owner: as in `Definition`; weight: `name_weight`."""
+REFERENCE = np.dtype([("name", "<u8"), ("count", "<i4")])
+
+_BUSY_SECONDS = 10.0
+_TABLE = "CREATE TABLE symbols (key TEXT PRIMARY KEY, definitions BLOB, uses BLOB, signatures TEXT) STRICT"
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # the last: it has not our table
+
+T = TypeVar("T")
+
+
+class Packed(NamedTuple):
+    """The symbols of a blob as bytes of arrays."""
+
+    definitions: bytes
+    """Of DEFINITION."""
+    references: bytes
+    """Of REFERENCE."""
+    signatures: str
+    """Of the definitions, a line each."""
+
+
+@cache
+def name_key(name: str) -> int:
+    """64 bits that stand for a name, the same in every process."""
+    return int.from_bytes(blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "little")
+
+
+@cache
+def name_weight(name: str) -> float:
+    """How much a reference to such a name says: 10 for long compound names, a tenth for private ones, else 1.
+
+    The factors are aider's (repomap.py, 0.86).
+    """
+    is_compound = "_" in name.strip("_") or (name != name.lower() and name != name.upper())
+    return (10.0 if len(name) >= 8 and is_compound else 1.0) * (0.1 if name.startswith("_") else 1.0)
+
+
+def pack(symbols: Symbols) -> Packed:
+    """The form in which symbols are kept and ranked."""
+    definitions = np.empty(len(symbols.definitions), DEFINITION)
+    definitions["name"] = [name_key(found.name) for found in symbols.definitions]
+    definitions["line"] = [found.line for found in symbols.definitions]
+    definitions["owner"] = [found.owner for found in symbols.definitions]
+    definitions["weight"] = [name_weight(found.name) for found in symbols.definitions]
+    references = np.empty(len(symbols.references), REFERENCE)
+    references["name"] = [name_key(name) for name in symbols.references]
+    references["count"] = list(symbols.references.values())
+    signatures = "\n".join(found.signature for found in symbols.definitions)
+    return Packed(definitions.tobytes(), references.tobytes(), signatures)
+
+
+class SymbolCache:
+    """Keys are `key_of`'s. Opened on first use and closed by the context manager; raises nothing of SQLite's."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    def load(self, keys: Iterable[str]) -> dict[str, Packed]:
+        """What is known of these blobs; one query."""
+        wanted = json.dumps(list(keys))
+        query = "SELECT key, definitions, uses, signatures FROM symbols WHERE key IN (SELECT value FROM json_each(?))"
+        rows = self._try(lambda connection: connection.execute(query, (wanted,)).fetchall())
+        return {key: Packed(*packed) for key, *packed in rows}
+
+    def store(self, found: Mapping[str, Packed]) -> None:
+        """Keep the symbols of blobs, and forget the oldest where there are too many."""
+        rows = [(key, *packed) for key, packed in found.items()]
+
+        def write(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany("INSERT OR REPLACE INTO symbols VALUES (?, ?, ?, ?)", rows)
+                connection.execute(
+                    "DELETE FROM symbols WHERE rowid <= (SELECT max(rowid) FROM symbols) - ?", (MOST_KEPT,)
+                )
+
+        self._try(write)
+
+    def _try(self, step: Callable[[sqlite3.Connection], T]) -> T:
+        """Run the step; where the file is damaged, on a new one; where it cannot be used, in memory."""
+        make = _connect
+        for _ in range(2):
+            try:
+                self._connection = self._connection or make(self.path)
+                return step(self._connection)
+            except (sqlite3.Error, OSError) as error:
+                _log.warning("the symbol cache %s: %s", self.path, error)
+                self.__exit__(None, None, None)
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGE:
+                    break
+                make = _connect_anew
+        self._connection = _prepare(sqlite3.connect(":memory:", isolation_level=None))
+        return step(self._connection)
+
+
+def key_of(blob: str, language: str) -> str:
+    """What a blob's symbols are kept under: programs of different versions do not read each other's."""
+    return f"{SCHEMA} {language} {blob}"
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return _prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _connect_anew(path: Path) -> sqlite3.Connection:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    return _connect(path)
+
+
+def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Make the table, anew where it is of another version; one process at a time."""
+    if connection.execute("PRAGMA user_version").fetchone() != (SCHEMA,):
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA user_version").fetchone() != (SCHEMA,):
+            connection.execute("DROP TABLE IF EXISTS symbols")
+            connection.execute(_TABLE)
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        connection.execute("COMMIT")
+    return connection

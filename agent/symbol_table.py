@@ -1,0 +1,118 @@
+"""The symbols of a whole snapshot as arrays; only blobs that were never seen before are read and parsed."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.symbol_cache import DEFINITION, REFERENCE, Packed, SymbolCache, key_of, pack
+from agent.symbols import LARGEST_FILE, language_of, read_symbols
+from agent.workspace import Blob, Repository
+
+_BATCH_BYTES = 16_000_000
+_BATCH_BLOBS = 500  # what a kill loses
+
+
+@dataclass(frozen=True)
+class SymbolTable:
+    """What the source files of a snapshot define and use. F files, D definitions, R pairs of file and name."""
+
+    paths: tuple[str, ...]
+    """(F) sorted by git, those of a language that is read."""
+    definitions: npt.NDArray[np.void]
+    """(D) of DEFINITION; `owner` is an index into this array, or -1."""
+    definition_file: npt.NDArray[np.int64]
+    """(D) index into `paths`, ascending."""
+    signatures: tuple[str, ...]
+    """(D)"""
+    references: npt.NDArray[np.void]
+    """(R) of REFERENCE."""
+    reference_file: npt.NDArray[np.int64]
+    """(R) index into `paths`, ascending."""
+    parsed: int
+    """Blobs that were parsed for this."""
+    left_out: int
+    """Files that the time was too short for."""
+
+
+class _File(NamedTuple):
+    blob: Blob
+    language: str
+
+    @property
+    def key(self) -> str:
+        return key_of(self.blob.id, self.language)
+
+
+def symbols_of(
+    repository: Repository, snapshot: str, cache: SymbolCache, most_seconds: float = float("inf")
+) -> SymbolTable:
+    """The symbols of the files of a commit in every language that is read.
+
+    Huge files are left out, and files that parsing did not get to within `most_seconds` of wall clock; what was parsed
+    is in the cache, so that the next call goes on from there. RepositoryError where git cannot read the commit.
+    """
+    files = [
+        _File(blob, language)
+        for blob in repository.blobs(snapshot)
+        if blob.size <= LARGEST_FILE and (language := language_of(blob.path))
+    ]
+    known = cache.load(dict.fromkeys(file.key for file in files))
+    deadline = time.monotonic() + most_seconds
+    parsed = 0
+    for batch in _batches({file.key: file for file in files if file.key not in known}):
+        found = {}
+        contents = repository.contents([file.blob.id for file in batch])
+        for file, content in zip(batch, contents, strict=True):
+            if time.monotonic() >= deadline:
+                break
+            found[file.key] = pack(read_symbols(content, file.language))
+        cache.store(found)
+        known |= found
+        parsed += len(found)
+        if len(found) < len(batch):
+            break
+    return _table([file for file in files if file.key in known], known, parsed, len(files))
+
+
+def _batches(missing: Mapping[str, _File]) -> Iterator[list[_File]]:
+    batch: list[_File] = []
+    size = 0
+    for file in missing.values():
+        batch.append(file)
+        size += file.blob.size
+        if len(batch) == _BATCH_BLOBS or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _table(files: Sequence[_File], known: Mapping[str, Packed], parsed: int, wanted: int) -> SymbolTable:
+    packed = [known[file.key] for file in files]
+    definitions, definition_file = _joined([one.definitions for one in packed], DEFINITION)
+    references, reference_file = _joined([one.references for one in packed], REFERENCE)
+    # Owners were counted within their file.
+    counts = np.bincount(definition_file, minlength=len(files))
+    first = (np.cumsum(counts) - counts)[definition_file]
+    definitions["owner"] += np.where(definitions["owner"] >= 0, first, 0).astype(np.int32)
+    signatures = tuple(line for one in packed if one.definitions for line in one.signatures.split("\n"))
+    return SymbolTable(
+        tuple(file.blob.path for file in files),
+        definitions,
+        definition_file,
+        signatures,
+        references,
+        reference_file,
+        parsed,
+        wanted - len(files),
+    )
+
+
+def _joined(parts: Sequence[bytes], kind: np.dtype[np.void]) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]]:
+    """The arrays in one, and which part each element came from."""
+    lengths = [len(part) // kind.itemsize for part in parts]
+    return np.frombuffer(b"".join(parts), kind).copy(), np.repeat(np.arange(len(parts)), lengths)
