@@ -20,7 +20,8 @@ MOST_MARKS = 6
 """Suspicious lines that are marked in one prompt."""
 MOST_PROMPT_TOKENS = 224
 """As long as the prompts of its training."""
-TEMPERATURE = 1.0
+TEMPERATURE = 0.8
+"""Better than 1.0 and 0.6 at 64 samples, docs/lab-notes.md."""
 
 
 @dataclass(frozen=True)

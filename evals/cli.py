@@ -51,7 +51,7 @@ def classics(limit: int | None, as_json: bool, candidates: int | None, seed: int
 @click.option("--count", type=click.IntRange(min=1), default=500, show_default=True, help="Functions.")
 @click.option("--marks", type=click.IntRange(1, 10), default=3, show_default=True, help="Marked lines per function.")
 @click.option("--samples", type=click.IntRange(min=1), default=64, show_default=True, help="Answers per function.")
-@click.option("--temperature", type=click.FloatRange(min=0.05), default=1.0, show_default=True)
+@click.option("--temperature", type=click.FloatRange(min=0.05), default=0.8, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--model", type=click.Path(file_okay=False, exists=True), help="Model folder instead of the shipped one.")
 @click.option(
