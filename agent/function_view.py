@@ -17,6 +17,7 @@ import copy
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.edits import Edit
 
@@ -191,15 +192,29 @@ def repair(view: View, new_lines: Sequence[str]) -> str | None:
     return None
 
 
+class CommonEnds(NamedTuple):
+    """How many items two sequences share at the beginning, and how many of the rest at the end."""
+
+    head: int
+    tail: int
+
+
+def common_ends(old: Sequence[object], new: Sequence[object]) -> CommonEnds:
+    """What two runs of lines or of syntax nodes have in common around their difference."""
+    most = min(len(old), len(new))
+    head = 0
+    while head < most and _same(old[head], new[head]):
+        head += 1
+    tail = 0
+    while tail < most - head and _same(old[-1 - tail], new[-1 - tail]):
+        tail += 1
+    return CommonEnds(head, tail)
+
+
 def edit_between(path: str, old: str, new: str) -> Edit:
     """The search/replace edit that turns one text into the other: whole lines, with enough context to be unique."""
     before, after = _lines(old), _lines(new)
-    head = 0
-    while head < min(len(before), len(after)) and before[head] == after[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(before), len(after)) - head and before[-1 - tail] == after[-1 - tail]:
-        tail += 1
+    head, tail = common_ends(before, after)
     stop = len(before) - tail
     while (stop == head or not _is_unique(before, head, stop)) and (head > 0 or tail > 0):
         if head > 0:
@@ -248,12 +263,7 @@ class _Piece:
 
 def _differences(old: Sequence[ast.stmt], new: Sequence[ast.stmt]) -> Iterator[_Piece]:
     """From the outermost to the smallest piece that holds all of the difference between two runs of statements."""
-    head = 0
-    while head < min(len(old), len(new)) and _same(old[head], new[head]):
-        head += 1
-    tail = 0
-    while tail < min(len(old), len(new)) - head and _same(old[-1 - tail], new[-1 - tail]):
-        tail += 1
+    head, tail = common_ends(old, new)
     before, after = old[head : len(old) - tail], new[head : len(new) - tail]
     if not before and head < len(old):
         yield _Piece((), after, anchor=old[head])

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.function_view import common_ends
+
 
 @dataclass(frozen=True)
 class Bug:
@@ -350,12 +352,7 @@ def break_function(text: str, rng: random.Random) -> Bug | None:
 
 def difference(kind: str, right: Sequence[str], wrong: Sequence[str]) -> Bug | None:
     """The bug between two texts, where it is one line (or up to three missing lines, or one too many)."""
-    head = 0
-    while head < min(len(right), len(wrong)) and right[head] == wrong[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(right), len(wrong)) - head and right[-1 - tail] == wrong[-1 - tail]:
-        tail += 1
+    head, tail = common_ends(right, wrong)
     good, bad = list(right[head : len(right) - tail]), list(wrong[head : len(wrong) - tail])
     if not bad and 0 < len(good) <= 3:  # missing: say it together with the line that follows, or the one before
         if head < len(wrong) and head > 0:
