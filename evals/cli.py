@@ -51,7 +51,10 @@ def classics(limit: int | None, as_json: bool, candidates: int | None, seed: int
 @click.option("--count", type=click.IntRange(min=1), default=500, show_default=True, help="Functions.")
 @click.option("--marks", type=click.IntRange(1, 10), default=3, show_default=True, help="Marked lines per function.")
 @click.option("--samples", type=click.IntRange(min=1), default=64, show_default=True, help="Answers per function.")
-@click.option("--temperature", type=click.FloatRange(min=0.05), default=0.8, show_default=True)
+@click.option("--temperature", type=click.FloatRange(min=0.05), help="[default: the command's]")
+@click.option(
+    "--templates", type=click.FloatRange(0, 1), metavar="SHARE", help="Of the answers.  [default: the command's]"
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--model", type=click.Path(file_okay=False, exists=True), help="Model folder instead of the shipped one.")
 @click.option(
@@ -62,7 +65,8 @@ def repair(
     count: int,
     marks: int,
     samples: int,
-    temperature: float,
+    temperature: float | None,
+    templates: float | None,
     seed: int,
     model: str | None,
     wheels: str,
@@ -86,7 +90,9 @@ def repair(
             click.echo(f"{done}/{len(cases)}", err=True)
 
     cases = bench.make_cases(bench.fetch_held_out(Path(wheels)), count, marks, seed)
-    repairs = bench.measure(cases, Policy(Path(model) if model else SHIPPED), samples, temperature, seed, tell)
+    given = {"temperature": temperature, "template_share": templates}
+    sampling = bench.Sampling(samples=samples, seed=seed, **{k: v for k, v in given.items() if v is not None})
+    repairs = bench.measure(cases, Policy(Path(model) if model else SHIPPED), sampling, tell)
     if as_json:
         rows = [r.model_dump() for r in repairs]
         click.echo(json.dumps({"functions": len(repairs), "marks": marks, "table": bench.table(repairs), "rows": rows}))

@@ -9,10 +9,11 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
+from agent.embedded import TEMPERATURE, TEMPLATE_SHARE, complete
 from agent.errors import ConfigError
 from agent.function_view import END, MARKS, answer, prompt, read_answer
 from agent.policy import Policy
@@ -68,7 +69,7 @@ def fetch_held_out(folder: Path) -> list[Path]:
 def make_cases(wheels: Sequence[Path], count: int, marks: int, seed: int) -> list[Case]:
     """`count` broken functions with `marks` marked lines (fewer where the function is shorter)."""
     rng = random.Random(seed)
-    functions = sorted(read_functions(wheels))
+    functions = sorted(text for text in read_functions(wheels) if text.startswith(("def ", "async def ")))
     rng.shuffle(functions)
     cases: list[Case] = []
     for text in functions:
@@ -80,14 +81,23 @@ def make_cases(wheels: Sequence[Path], count: int, marks: int, seed: int) -> lis
     return cases
 
 
-def measure(
-    cases: Sequence[Case], policy: Policy, samples: int, temperature: float, seed: int, progress: Callable[[int], None]
-) -> list[Repair]:
+@dataclass(frozen=True)
+class Sampling:
+    """How the answers are drawn; the defaults are the command's."""
+
+    samples: int = 64
+    temperature: float = TEMPERATURE
+    template_share: float = TEMPLATE_SHARE
+    """Share of the answers that is held to the templates of agent/fix_templates.py."""
+    seed: int = 0
+
+
+def measure(cases: Sequence[Case], policy: Policy, sampling: Sampling, progress: Callable[[int], None]) -> list[Repair]:
     """Sample answers for every case and count the right ones."""
     found = []
     for i, case in enumerate(cases):
         if policy.count(case.question) + 64 <= policy.limit:
-            found.append(_attempt(case, policy, samples, temperature, seed + i))
+            found.append(_attempt(case, policy, replace(sampling, seed=sampling.seed + i)))
         progress(i + 1)
     return found
 
@@ -113,12 +123,18 @@ def rates(group: Sequence[Repair]) -> list[float]:
     ]
 
 
-def _attempt(case: Case, policy: Policy, samples: int, temperature: float, seed: int) -> Repair:
+def _attempt(case: Case, policy: Policy, sampling: Sampling) -> Repair:
     first = MARKS[: len(case.marked)]
-    told = [
-        c.text
-        for c in policy.sample(case.question, n=samples, temperature=temperature, seed=seed, first=first, stop=MARKS)
-    ]
+    completions = complete(
+        policy,
+        case.bug.broken,
+        case.marked,
+        sampling.samples,
+        sampling.seed,
+        sampling.temperature,
+        sampling.template_share,
+    )
+    told = [c.text for c in completions]
     greedy = policy.sample(case.question, n=1, temperature=0, first=first, stop=MARKS)[0].text
     counts = Counter(told)
     verdict = {text: _is_right(case, text) for text in {*counts, greedy}}
@@ -126,7 +142,7 @@ def _attempt(case: Case, policy: Policy, samples: int, temperature: float, seed:
         kind=case.bug.kind,
         marks=len(case.marked),
         prompt_tokens=policy.count(case.question),
-        samples=samples,
+        samples=sampling.samples,
         right=sum(number for text, number in counts.items() if verdict[text]),
         greedy_right=verdict[greedy],
         majority_right=verdict[max(counts, key=lambda text: (counts[text], -told.index(text)))],

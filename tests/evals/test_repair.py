@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.policy import Policy
-from evals.repair import Case, Repair, make_cases, measure, rates, table
+from evals.repair import Case, Repair, Sampling, make_cases, measure, rates, table
 
 SOURCE = """\
 def mean(values, default):
@@ -48,7 +48,7 @@ def test_the_same_seed_makes_the_same_cases(wheel: Path) -> None:
 def test_every_sample_of_the_shipped_policy_is_counted(wheel: Path) -> None:
     told: list[int] = []
     cases = make_cases([wheel], 2, 3, 0)
-    found = measure(cases, Policy(), 8, 1.0, 0, told.append)
+    found = measure(cases, Policy(), Sampling(samples=8), told.append)
     assert told == [1, 2] and all(r.samples == 8 and 1 <= r.distinct <= 8 and 0 <= r.right <= 8 for r in found)
 
 
