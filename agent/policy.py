@@ -1,11 +1,13 @@
 """The embedded policy: a small Llama that is asked for many answers to one prompt, free ones or among given ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 from tokenizers import Tokenizer
 
 from agent.errors import ModelError
@@ -17,6 +19,16 @@ MOST_SCORED = 160
 """Changed lines of one prompt that are read to their ends."""
 _SIDE_BY_SIDE = 128
 """Answers that are scored as one batch; more would leave the processor's caches."""
+
+
+_blas = ThreadpoolController()
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def _one_thread(function: F) -> F:
+    """The products are small: a second thread gains little, and on a busy machine each waits for the other."""
+    limited: F = _blas.wrap(limits=1, user_api="blas")(function)
+    return limited
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,7 @@ class Policy:
             raise ModelError(f"the embedded policy's tokenizer has no {token!r}")
         return int(found)
 
+    @_one_thread
     def sample(
         self,
         prompt: str,
@@ -108,6 +121,7 @@ class Policy:
         end = self.tokenizer.id_to_token(self.end)
         return [Completion(answers[i] + end, lengths[int(i)], float(logprobs[i])) for i in drawn]
 
+    @_one_thread
     def score(self, prompt: str, lines: Sequence[Variants], most: int = MOST_SCORED) -> Array:
         """Log-probabilities at temperature 1 of all changed lines in a row, their ends included.
 
