@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agent.embedded import TEMPERATURE, TEMPLATE_SHARE, complete
 from agent.errors import ConfigError
+from agent.fix_templates import Variants
 from agent.function_view import END, MARKS, answer, prompt, read_answer
 from agent.policy import Policy
 from evals.estimates import pass_at_k
@@ -36,6 +37,8 @@ class Repair(Record):
     majority_right: bool
     """Whether the most frequent answer is right; the earliest of the most frequent ones."""
     distinct: int
+    nats: float
+    """-log p of the right answer, its end included: a measure that samples do not blur."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,17 @@ class Case:
     @property
     def question(self) -> str:
         return prompt(self.bug.broken, self.marked)
+
+    @property
+    def answer(self) -> str:
+        """The right one, without its end."""
+        return answer(self.bug.fixed, self.bug.broken, self.marked, self.bug.line)
+
+    @property
+    def unchanged(self) -> str:
+        """The faulty line as an answer."""
+        line = self.bug.broken[self.bug.line]
+        return answer([line], self.bug.broken, self.marked, self.bug.line)
 
     @property
     def original(self) -> list[str]:
@@ -103,10 +117,19 @@ def measure(cases: Sequence[Case], policy: Policy, sampling: Sampling, progress:
 
 
 def table(repairs: Sequence[Repair]) -> list[tuple[str, list[str]]]:
-    """Rows (name, cells): all, then by kind of bug. Cells: n, pass@1, greedy, maj, pass@8, pass@64 in per cent."""
+    """Rows (name, cells): all, then by kind of bug. Cells: n, pass@1, greedy, maj, pass@8, pass@64 in per cent, and
+    the mean nats of the right answer."""
     kinds = sorted({r.kind for r in repairs})
     groups = [("all", list(repairs)), *((kind, [r for r in repairs if r.kind == kind]) for kind in kinds)]
-    return [(name, [str(len(group)), *(f"{100 * value:.1f}" for value in rates(group))]) for name, group in groups]
+    return [
+        (name, [str(len(group)), *(f"{100 * value:.1f}" for value in rates(group)), f"{surprise(group):.2f}"])
+        for name, group in groups
+    ]
+
+
+def surprise(group: Sequence[Repair]) -> float:
+    """Mean nats of the right answer."""
+    return sum(r.nats for r in group) / len(group)
 
 
 def rates(group: Sequence[Repair]) -> list[float]:
@@ -147,10 +170,11 @@ def _attempt(case: Case, policy: Policy, sampling: Sampling) -> Repair:
         greedy_right=verdict[greedy],
         majority_right=verdict[max(counts, key=lambda text: (counts[text], -told.index(text)))],
         distinct=len(counts),
+        nats=-float(policy.score(case.question, [Variants(case.unchanged, (case.answer,))])[0]),
     )
 
 
 def _is_right(case: Case, text: str) -> bool:
-    if text == answer(case.bug.fixed, case.bug.broken, case.marked, case.bug.line) + END:
+    if text == case.answer + END:
         return True
     return read_answer(text.removesuffix(END), case.bug.broken, case.marked) == case.original

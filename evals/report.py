@@ -45,7 +45,7 @@ def show_rates(rows: Sequence[tuple[str, list[str]]], console: Console) -> None:
     """The table of `evals.repair.table`."""
     table = Table(box=None, pad_edge=False)
     table.add_column("kind of bug", no_wrap=True)
-    for heading in ("functions", "pass@1", "greedy", "majority", "pass@8", "pass@64"):
+    for heading in ("functions", "pass@1", "greedy", "majority", "pass@8", "pass@64", "nats"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, cells in rows:
         table.add_row(name, *cells)

@@ -49,7 +49,8 @@ def test_every_sample_of_the_shipped_policy_is_counted(wheel: Path) -> None:
     told: list[int] = []
     cases = make_cases([wheel], 2, 3, 0)
     found = measure(cases, Policy(), Sampling(samples=8), told.append)
-    assert told == [1, 2] and all(r.samples == 8 and 1 <= r.distinct <= 8 and 0 <= r.right <= 8 for r in found)
+    assert told == [1, 2]
+    assert all(r.samples == 8 and 1 <= r.distinct <= 8 and 0 <= r.right <= 8 and r.nats > 0 for r in found)
 
 
 def repair(right: int, kind: str = "constant") -> Repair:
@@ -62,6 +63,7 @@ def repair(right: int, kind: str = "constant") -> Repair:
         greedy_right=right > 32,
         majority_right=right > 32,
         distinct=4,
+        nats=2.0,
     )
 
 
