@@ -1,4 +1,5 @@
-"""The embedded policy: a small Llama that is asked for many answers to one prompt, free ones or among given ones."""
+"""The embedded policy: a small Llama that is asked for many answers to one prompt: free samples, or the likeliest of
+given ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from agent.fix_templates import Variants
 from agent.llama import Array, Cache, Llama
 
 SHIPPED = Path(__file__).parent / "weights"
+DISTINCT = 2 / 3
+"""Of the answers that are chosen among given ones, docs/lab-notes.md."""
 MOST_SCORED = 160
 """Changed lines of one prompt that are read to their ends."""
 _SIDE_BY_SIDE = 128
@@ -107,19 +110,26 @@ class Policy:
         ]
         return [found[i] for i in rng.permutation(len(found))]
 
-    def choose(
-        self, prompt: str, lines: Sequence[Variants], *, n: int, temperature: float = 1.0, seed: int = 0
-    ) -> list[Completion]:
-        """n independent draws from the changed lines, in proportion to how likely the policy finds each.
+    def choose(self, prompt: str, lines: Sequence[Variants], *, n: int) -> list[Completion]:
+        """n of the changed lines, the likeliest first: most of them different, and the likely ones again.
 
-        There has to be one. The least likely beginnings count as impossible: see `score`."""
+        Drawing at random would say the same few again and again, and never what is in the sixtieth place. So DISTINCT
+        of the n are the likeliest ones, once each; the rest are shared out in proportion to how likely each is
+        (Sainte-Laguë), so that a vote shows what the policy thinks. Fewer where there are fewer changed lines."""
         answers = [answer for line in lines for answer in line.changed]
-        logprobs = _logprobs(self.score(prompt, lines)[None], temperature)[0]
-        p = np.exp(logprobs.astype(np.float64))
-        drawn = np.random.default_rng(seed).choice(len(answers), size=n, p=p / p.sum())
-        lengths = {int(i): self.count(answers[i]) + 1 for i in set(drawn)}
+        scores = self.score(prompt, lines)
+        order = np.argsort(-scores, kind="stable")[: max(1, round(n * DISTINCT))]
+        order = order[np.isfinite(scores[order])]
+        if not len(order):
+            return []
+        logprobs = _logprobs(scores[order][None], 1.0)[0]
+        seats = _shared_out(np.exp(logprobs), n - len(order)) + 1
         end = self.tokenizer.id_to_token(self.end)
-        return [Completion(answers[i] + end, lengths[int(i)], float(logprobs[i])) for i in drawn]
+        return [
+            completion
+            for i, logprob, times in zip(order, logprobs, seats, strict=True)
+            for completion in [Completion(answers[i] + end, self.count(answers[i]) + 1, float(logprob))] * int(times)
+        ]
 
     @_one_thread
     def score(self, prompt: str, lines: Sequence[Variants], most: int = MOST_SCORED) -> Array:
@@ -217,6 +227,14 @@ class _Rows:
         chosen = np.asarray([i for i, *_ in kept], dtype=int)
         cache = [layer[:, chosen] for layer in self.cache]
         return _Rows([t for _, t, _, _ in kept], [c for _, _, c, _ in kept], [p for *_, p in kept], cache), ended
+
+
+def _shared_out(shares: Array, n: int) -> NDArray[np.int_]:
+    """n seats in proportion to the shares, by Sainte-Laguë's divisors."""
+    seats = np.zeros(len(shares), int)
+    for _ in range(n):
+        seats[np.argmax(shares / (2 * seats + 1))] += 1
+    return seats
 
 
 def _common(tokens: Sequence[int], trunk: Sequence[int]) -> int:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 
 from agent.embedded import TEMPERATURE, TEMPLATE_SHARE, complete
@@ -32,13 +33,16 @@ class Repair(Record):
     prompt_tokens: int
     samples: int
     right: int
-    """Samples that gave the original back."""
-    greedy_right: bool
+    """Free samples that gave the original back."""
     majority_right: bool
-    """Whether the most frequent answer is right; the earliest of the most frequent ones."""
-    distinct: int
+    """Whether the most frequent free sample is right; the earliest of the most frequent ones."""
     nats: float
     """-log p of the right answer, its end included: a measure that samples do not blur."""
+    rank: int | None
+    """The place of the right one among the command's different answers, in the order in which it checks them: votes,
+    then earliest; None where it is not among them."""
+    distinct: int
+    """Different answers of the command."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +121,7 @@ def measure(cases: Sequence[Case], policy: Policy, sampling: Sampling, progress:
 
 
 def table(repairs: Sequence[Repair]) -> list[tuple[str, list[str]]]:
-    """Rows (name, cells): all, then by kind of bug. Cells: n, pass@1, greedy, maj, pass@8, pass@64 in per cent, and
-    the mean nats of the right answer."""
+    """Rows (name, cells): all, then by kind of bug; the cells are those of HEADINGS, rates in per cent."""
     kinds = sorted({r.kind for r in repairs})
     groups = [("all", list(repairs)), *((kind, [r for r in repairs if r.kind == kind]) for kind in kinds)]
     return [
@@ -127,50 +130,56 @@ def table(repairs: Sequence[Repair]) -> list[tuple[str, list[str]]]:
     ]
 
 
-def surprise(group: Sequence[Repair]) -> float:
-    """Mean nats of the right answer."""
-    return sum(r.nats for r in group) / len(group)
+HEADINGS = ("functions", "pass@1", "maj@n", "pass@8", "pass@64", "first", "first 8", "any", "nats")
+"""pass@k and maj@n of free samples; first, first 8 and any of the command's answers in the order of its checks."""
 
 
 def rates(group: Sequence[Repair]) -> list[float]:
-    """pass@1, greedy, majority of all samples, pass@8, pass@64 (as far as there are samples), means over functions."""
+    """Means over functions: pass@1, majority, pass@8, pass@64 (as far as there are samples) of free samples, then the
+    shares whose right answer is the command's first, among its first 8, and among all."""
 
     def mean(values: Sequence[float]) -> float:
         return sum(values) / len(values)
 
     return [
         mean([r.right / r.samples for r in group]),
-        mean([float(r.greedy_right) for r in group]),
         mean([float(r.majority_right) for r in group]),
         *(mean([pass_at_k(r.samples, r.right, min(k, r.samples)) for r in group]) for k in (8, 64)),
+        *(mean([float(r.rank is not None and r.rank <= k) for r in group]) for k in (1, 8, inf)),
     ]
+
+
+def surprise(group: Sequence[Repair]) -> float:
+    """Mean nats of the right answer."""
+    return sum(r.nats for r in group) / len(group)
 
 
 def _attempt(case: Case, policy: Policy, sampling: Sampling) -> Repair:
     first = MARKS[: len(case.marked)]
-    completions = complete(
-        policy,
-        case.bug.broken,
-        case.marked,
-        sampling.samples,
-        sampling.seed,
-        sampling.temperature,
-        sampling.template_share,
+    free = policy.sample(
+        case.question, n=sampling.samples, temperature=sampling.temperature, seed=sampling.seed, first=first, stop=MARKS
     )
-    told = [c.text for c in completions]
-    greedy = policy.sample(case.question, n=1, temperature=0, first=first, stop=MARKS)[0].text
-    counts = Counter(told)
-    verdict = {text: _is_right(case, text) for text in {*counts, greedy}}
+    drawn = Counter(c.text for c in free)
+    told = [
+        c.text
+        for c in complete(
+            policy, case.bug.broken, case.marked, sampling.samples, sampling.seed, sampling.temperature,
+            sampling.template_share,
+        )
+    ]  # fmt: skip
+    votes = Counter(told)
+    verdict = {text: _is_right(case, text) for text in {*drawn, *votes}}
+    ranked = [text for text, _ in votes.most_common()]
     return Repair(
         kind=case.bug.kind,
         marks=len(case.marked),
         prompt_tokens=policy.count(case.question),
         samples=sampling.samples,
-        right=sum(number for text, number in counts.items() if verdict[text]),
-        greedy_right=verdict[greedy],
-        majority_right=verdict[max(counts, key=lambda text: (counts[text], -told.index(text)))],
-        distinct=len(counts),
+        right=sum(number for text, number in drawn.items() if verdict[text]),
+        majority_right=verdict[drawn.most_common(1)[0][0]],
         nats=-float(policy.score(case.question, [Variants(case.unchanged, (case.answer,))])[0]),
+        rank=next((place for place, text in enumerate(ranked, 1) if verdict[text]), None),
+        distinct=len(votes),
     )
 
 

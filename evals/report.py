@@ -8,6 +8,7 @@ from rich.table import Table
 
 from evals.classics import Attempt
 from evals.estimates import wilson_interval
+from evals.repair import HEADINGS
 from evals.speed import Timing
 
 
@@ -45,7 +46,7 @@ def show_rates(rows: Sequence[tuple[str, list[str]]], console: Console) -> None:
     """The table of `evals.repair.table`."""
     table = Table(box=None, pad_edge=False)
     table.add_column("kind of bug", no_wrap=True)
-    for heading in ("functions", "pass@1", "greedy", "majority", "pass@8", "pass@64", "nats"):
+    for heading in HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
     for name, cells in rows:
         table.add_row(name, *cells)
