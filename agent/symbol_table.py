@@ -8,10 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from agent.own_code import own_blobs
 from agent.symbol_cache import DEFINITION, REFERENCE, Packed, SymbolCache, key_of, pack
 from agent.symbols import LARGEST_FILE, language_of, read_symbols
 from agent.workspace import Blob, Repository
 
+MOST_FILES = 30_000
+"""A prompt waits for them all to be read from the cache and ranked."""
 _BATCH_BYTES = 16_000_000
 _BATCH_BLOBS = 500  # what a kill loses
 
@@ -21,7 +24,7 @@ class SymbolTable:
     """What the source files of a snapshot define and use. F files, D definitions, R pairs of file and name."""
 
     paths: tuple[str, ...]
-    """(F) sorted by git, those of a language that is read."""
+    """(F) sorted by git, own code in a language that is read."""
     definitions: npt.NDArray[np.void]
     """(D) of DEFINITION; `owner` is an index into this array, or -1."""
     definition_file: npt.NDArray[np.int64]
@@ -35,7 +38,7 @@ class SymbolTable:
     parsed: int
     """Blobs that were parsed for this."""
     left_out: int
-    """Files that the time was too short for."""
+    """Files that the time was too short for, or that were too many."""
 
 
 class _File(NamedTuple):
@@ -48,18 +51,23 @@ class _File(NamedTuple):
 
 
 def symbols_of(
-    repository: Repository, snapshot: str, cache: SymbolCache, most_seconds: float = float("inf")
+    repository: Repository,
+    snapshot: str,
+    cache: SymbolCache,
+    most_seconds: float = float("inf"),
+    most_files: int = MOST_FILES,
 ) -> SymbolTable:
     """The symbols of the files of a commit in every language that is read.
 
-    Huge files are left out, and files that parsing did not get to within `most_seconds` of wall clock; what was parsed
-    is in the cache, so that the next call goes on from there. RepositoryError where git cannot read the commit.
+    Vendored, generated and huge files are left out, of more than `most_files` the deepest, and files
+    that parsing did not get to within `most_seconds` of wall clock; what was parsed is in the cache, so that the next
+    call goes on from there. RepositoryError where git cannot read the commit.
     """
-    files = [
-        _File(blob, language)
-        for blob in repository.blobs(snapshot)
-        if blob.size <= LARGEST_FILE and (language := language_of(blob.path))
+    blobs = own_blobs(repository, repository.blobs(snapshot))
+    wanted = [
+        _File(blob, language) for blob in blobs if blob.size <= LARGEST_FILE and (language := language_of(blob.path))
     ]
+    files = _shallowest(wanted, most_files)
     known = cache.load(dict.fromkeys(file.key for file in files))
     deadline = time.monotonic() + most_seconds
     parsed = 0
@@ -75,7 +83,15 @@ def symbols_of(
         parsed += len(found)
         if len(found) < len(batch):
             break
-    return _table([file for file in files if file.key in known], known, parsed, len(files))
+    return _table([file for file in files if file.key in known], known, parsed, len(wanted))
+
+
+def _shallowest(files: list[_File], most: int) -> list[_File]:
+    """At most so many, in their order."""
+    if len(files) <= most:
+        return files
+    by_depth = sorted(range(len(files)), key=lambda index: files[index].blob.path.count("/"))
+    return [files[index] for index in sorted(by_depth[:most])]
 
 
 def _batches(missing: Mapping[str, _File]) -> Iterator[list[_File]]:

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from tree_sitter import Language, Node, Parser, Query, QueryCursor
 
+from agent.own_code import is_generated
+
 LARGEST_FILE = 1_000_000
 """Bytes; larger files are generated or data."""
 LONGEST_SIGNATURE = 200
@@ -87,7 +89,7 @@ def language_of(path: str) -> str | None:
 
 
 def read_symbols(data: bytes, language: str) -> Symbols:
-    """The symbols of a file; what does not parse is left out, binary, minified and huge files are empty.
+    """The symbols of a file; what does not parse is left out; binary, generated, minified and huge ones are empty.
 
     `language` is one that `language_of` gives.
     """
@@ -103,7 +105,7 @@ def read_symbols(data: bytes, language: str) -> Symbols:
 
 
 def _is_source(data: bytes) -> bool:
-    if len(data) > LARGEST_FILE or b"\0" in data:
+    if len(data) > LARGEST_FILE or b"\0" in data or is_generated(data):
         return False
     return len(data) <= _LONGEST_MEAN_LINE * (data.count(b"\n") + 5)
 
