@@ -9,6 +9,7 @@ from agent.repo_map import best_places, repo_map
 from agent.symbol_cache import SymbolCache
 from agent.symbol_rank import SymbolGraph
 from agent.symbol_table import SymbolTable, symbols_of
+from agent.symbols import LARGEST_FILE
 from agent.workspace import Repository
 from memory.home import MemoryHome
 
@@ -52,6 +53,14 @@ def test_of_too_many_files_the_deepest_are_left_out(repo: Path, tmp_path: Path) 
     with SymbolCache(tmp_path / "s.db") as symbols:
         found = symbols_of(repository, repository.snapshot(), symbols, most_files=1)
     assert (found.paths, found.left_out) == (("calc.py",), 1)
+
+
+def test_a_huge_file_is_known_to_be_there_and_not_read(repo: Path, tmp_path: Path) -> None:
+    (repo / "huge.py").write_text("def huge(): ...\n" * (LARGEST_FILE // 10))
+    found = table(repo, tmp_path / "s.db")
+    assert "huge.py" in found.paths
+    assert not any("huge" in signature for signature in found.signatures)
+    assert table(repo, tmp_path / "s.db").parsed == 0
 
 
 def test_a_damaged_cache_is_made_anew(repo: Path, tmp_path: Path) -> None:
