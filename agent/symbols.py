@@ -7,7 +7,6 @@ a definition, and what is prose (comments, strings), is said in queries/*.scm.
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -76,8 +75,7 @@ class Definition(NamedTuple):
     """Index of the definition around it, -1 where there is none."""
 
 
-@dataclass(frozen=True)
-class Symbols:
+class Symbols(NamedTuple):
     """Of one file: definitions in the order of the file, and how often each name stands in its code."""
 
     definitions: tuple[Definition, ...]
