@@ -17,7 +17,7 @@ from memory.home import MemoryHome
 from memory.records import Task
 
 MOST_SECONDS = 30.0
-"""For files that were never parsed before; the next run goes on from there."""
+"""Wall clock for files that were never parsed before; the next run goes on from there."""
 _FAILING = 0.1  # weight of the file of a failing test: what it tests matters more
 
 _log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ class TaskMap:
 
     task: Task
     localisation: Localisation
+    most_seconds: float = MOST_SECONDS
 
     def text(self, budget: int, left_out: Collection[str] = ()) -> str:
         """The signatures that matter most for the task, at most `budget` tokens; "" where there are none.
@@ -51,7 +52,7 @@ class TaskMap:
     def _graph(self) -> SymbolGraph:
         repository = Repository.open(Path(self.task.repo))
         with SymbolCache(MemoryHome.for_repository(repository.common_dir).symbols) as cache:
-            table = symbols_of(repository, self.task.snapshot, cache, MOST_SECONDS)
+            table = symbols_of(repository, self.task.snapshot, cache, self.most_seconds)
         if table.left_out:
             _log.warning("the repository map leaves out %d files for want of time", table.left_out)
         return SymbolGraph(table)
