@@ -26,8 +26,8 @@ _ATTRIBUTES = ("linguist-vendored", "linguist-generated")
 
 def is_own_path(path: str) -> bool:
     """Whether nothing in a path says that the file is vendored or generated."""
-    *folders, name = path.split("/")
-    return _VENDORED.isdisjoint(map(str.lower, folders)) and not (path.startswith(_BUILT) or _GENERATED.search(name))
+    *folders, name = path.lower().split("/")
+    return _VENDORED.isdisjoint(folders) and not (path.startswith(_BUILT) or _GENERATED.search(name))
 
 
 def own_attributes(repository: Repository, blobs: Sequence[Blob]) -> dict[str, bool]:

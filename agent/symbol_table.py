@@ -45,10 +45,8 @@ class SymbolTable:
 class _File(NamedTuple):
     blob: Blob
     language: str
-
-    @property
-    def key(self) -> str:
-        return key_of(self.blob.id, self.language)
+    key: str
+    """In the cache."""
 
 
 def symbols_of(
@@ -67,7 +65,7 @@ def symbols_of(
     blobs = repository.blobs(snapshot)
     is_own = own_attributes(repository, blobs)
     wanted = [
-        _File(blob, language)
+        _File(blob, language, key_of(blob.id, language))
         for blob in blobs
         if (language := language_of(blob.path)) and is_own.get(blob.path, is_own_path(blob.path))
     ]
