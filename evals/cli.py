@@ -120,3 +120,32 @@ def speed(rounds: int, model: str | None, as_json: bool) -> None:
         click.echo(json.dumps([timing.model_dump() for timing in timings]))
     else:
         show_timings(timings, Console())
+
+
+@evaluate.command(name="map")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option(
+    "--folder", type=click.Path(file_okay=False), default="runs/map", show_default=True, help="Keeps what was fetched."
+)
+@click.option("--aider", type=click.Path(dir_okay=False, exists=True), help="A Python that has aider installed.")
+@click.option("--no-aider", is_flag=True, help="Measure ours alone.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def map_(rounds: int, folder: str, aider: str | None, no_aider: bool, as_json: bool) -> None:
+    """The repository map of Django (2,818 Python files), beside aider's: CPU seconds, memory, cache.
+
+    Fetches Django's source and installs aider into an environment of its own, once.
+    """
+    import json
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from evals.map_speed import markdown, measure, prepare
+
+    def tell(text: str) -> None:
+        click.echo(text, err=True)
+
+    python = Path(aider) if aider else None
+    with TemporaryDirectory(prefix="sleepwright-map-") as scratch:
+        tools = prepare(Path(folder), Path(scratch).resolve(), python, with_aider=not no_aider, tell=tell)
+        measured = [measure(tool, rounds, tell) for tool in tools]
+    click.echo(json.dumps([one.model_dump() for one in measured]) if as_json else markdown(measured))
