@@ -130,7 +130,7 @@ def table(repairs: Sequence[Repair]) -> list[tuple[str, list[str]]]:
     ]
 
 
-HEADINGS = ("functions", "pass@1", "maj@n", "pass@8", "pass@64", "first", "first 8", "any", "nats")
+HEADINGS = ("n", "pass@1", "maj@n", "pass@8", "pass@64", "first", "first 8", "any", "nats")
 """pass@k and maj@n of free samples; first, first 8 and any of the command's answers in the order of its checks."""
 
 

@@ -43,14 +43,12 @@ def show_attempts(attempts: Sequence[Attempt], console: Console) -> None:
 
 
 def show_rates(rows: Sequence[tuple[str, list[str]]], console: Console) -> None:
-    """The table of `evals.repair.table`."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("kind of bug", no_wrap=True)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, cells in rows:
-        table.add_row(name, *cells)
-    console.print(table)
+    """The table of `evals.repair.table`. Not a table of rich's, which cuts cells where a terminal is narrow."""
+    grid = [["kind of bug", *HEADINGS], *([name, *cells] for name, cells in rows)]
+    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+    for name, *cells in grid:
+        line = "  ".join([name.ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))])
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_timings(timings: Sequence[Timing], console: Console) -> None:
