@@ -24,11 +24,13 @@ Stage = Literal["recall", "localise", "propose", "check"]
 class Proposal:
     """What a model answered, before anything has been tried."""
 
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit, ...] = ()
     problem: str | None = None
     """Why there is no edit, in a few words; None where there is one or nothing was said."""
     tokens: Tokens = Tokens()
     seconds: float = 0.0
+    tree: str = ""
+    """In the place of edits: the git tree that holds all files as the model left them."""
 
 
 class Proposer(Protocol):
@@ -130,7 +132,7 @@ class CheckState(TypedDict):
     """What one check is told: a group of candidates that are the same patch."""
 
     task: Task
-    edits: tuple[Edit, ...]
+    proposal: Proposal
     first: int
     """Index of the group's first candidate."""
     rank: int
