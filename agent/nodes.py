@@ -136,16 +136,16 @@ def choose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
 
 def finish(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
     """The task as it will be remembered."""
-    candidates, vote = state["candidates"], state["vote"]
-    if runtime.context.deadline.passed:
-        runtime.context.progress.notice("The run was ended by its time limit; this is the best candidate so far.")
+    candidates, vote, context = state["candidates"], state["vote"], runtime.context
+    if context.deadline.passed:
+        context.progress.notice("The run was ended by its time limit; this is the best candidate so far.")
     experience = Experience(
-        id=new_id(),
+        id=context.run.begun.id if context.run else new_id(),
         task=state["task"],
         status=_status(candidates, vote, state["task"].test_command),
         candidates=candidates,
         vote=vote,
-        model=runtime.context.proposer.name,
+        model=context.proposer.name,
         tokens=sum((candidate.tokens for candidate in candidates), Tokens()),
         seconds={**state["seconds"], "total": time.monotonic() - state["began"]},
         notes=state["notes"],

@@ -16,6 +16,7 @@ from agent.localise import Localisation
 from agent.sandbox import Sandbox
 from agent.workspace import Repository
 from memory.records import Candidate, Check, Experience, Task, Tokens, Vote
+from memory.runs import Run
 
 Stage = Literal["recall", "localise", "propose", "check"]
 
@@ -106,6 +107,8 @@ class AgentContext:
     """How many proposals to ask for."""
     seed: int = 0
     deadline: Deadline = field(default_factory=Deadline)
+    run: Run | None = None
+    """Where the stages are kept, so that an interrupted run can be resumed; None to keep nothing."""
     race: Race = field(default_factory=Race)
 
 

@@ -102,6 +102,10 @@ class Repository:
         """The user's directories that worktrees link to; a sandbox has to show them."""
         return [self.root / name for name in INPUTS if (self.root / name).is_dir()]
 
+    def has(self, commit: str) -> bool:
+        """Whether the commit is there."""
+        return not run_git(self.root, "cat-file", "-e", f"{commit}^{{commit}}").status
+
     def git(
         self,
         *arguments: str | Path,
