@@ -82,6 +82,18 @@ class Journal:
         os.lseek(self._file, 0, os.SEEK_END)
 
 
+def is_busy(path: Path) -> bool:
+    """Whether a process has the journal open for writing."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass  # it is gone
+    return False
+
+
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:
     """The entries of a journal, also while somebody writes to it; none where there is no file."""
     try:

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError
 
 from memory.errors import StoreError, UserError
-from memory.journal import Journal, JournalBusy, read_journal
+from memory.journal import Journal, JournalBusy, is_busy, read_journal
 from memory.records import Record, Task, Tokens, now
 
 SCHEMA = 1
@@ -185,6 +185,11 @@ def find_run(runs: Path, id_or_prefix: str) -> str:
 def unfinished(runs: Path) -> list[str]:
     """The ids of the runs that were interrupted, or are under way, the newest first."""
     return sorted((path.parent.name for path in runs.glob("*/run.jsonl")), reverse=True)
+
+
+def is_under_way(runs: Path, id: str) -> bool:
+    """Whether a process works on it now."""
+    return is_busy(_journal_of(runs / id))
 
 
 def begun(runs: Path, id: str) -> Begun | None:
