@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from agent.chat import Live, Message, Reply, ToolCall, Watch, count_prompt, count_tokens
-from agent.errors import ContextExceeded
+from agent.errors import ContextExceeded, ModelError, ToolsRefused
 from agent.openai_model import OpenAIModel
 from agent.rollout.conversation import Conversation, Turn
 from agent.rollout.observation import LONGEST, shortened
@@ -29,7 +29,11 @@ ANSWER_TOKENS = 8_192
 """Reasoning included."""
 MOST_TURNS = 300
 
-Ending = Literal["submitted", "stuck", "turns_exceeded", "limits_exceeded", "time_exceeded", "context_exceeded"]
+Ending = Literal[
+    "submitted", "stuck", "turns_exceeded", "limits_exceeded", "time_exceeded", "context_exceeded", "model_failed"
+]
+_PASSING = ("limits_exceeded", "time_exceeded", "model_failed")
+"""Not the end for a process that resumes the run: it has time and room of its own."""
 
 _MOST_SHORTENINGS = 4
 _TOOL_TOKENS = count_tokens(json.dumps(offered()))
@@ -85,21 +89,32 @@ class Rollout:
         self._end: Step | None = None
 
     def run(self) -> Outcome:
-        """Work until the end. Raises ModelError, and ToolsRefused where tools cannot be offered."""
+        """Work until the end. Raises ModelError where the model fails before anything is written, and ToolsRefused
+        where tools cannot be offered."""
         self._catch_up()
         while self._end is None:
-            began = time.monotonic()
-            if self._turns >= MOST_TURNS:
-                self._finish("turns_exceeded")
-            elif not self._asking.watch(Live(0, 0)):
-                self._finish("time_exceeded")
-            elif reply := self._ask():
-                self._record(reply, time.monotonic() - began)
-                self._take(reply, ())
-            else:
-                self._finish("limits_exceeded" if self._model.meter.reached else "time_exceeded")
+            try:
+                self._take_turn()
+            except ToolsRefused:
+                raise
+            except ModelError as error:
+                self._finish("model_failed", str(error))
+                if not self._tree:
+                    raise
         how: Ending = self._end.finish  # type: ignore[assignment]
         return Outcome(how, self._end.text, self._tree, self._tokens, self._seconds)
+
+    def _take_turn(self) -> None:
+        began = time.monotonic()
+        if self._turns >= MOST_TURNS:
+            self._finish("turns_exceeded")
+        elif not self._asking.watch(Live(0, 0)):
+            self._finish("time_exceeded")
+        elif reply := self._ask():
+            self._record(reply, time.monotonic() - began)
+            self._take(reply, ())
+        else:
+            self._finish("limits_exceeded" if self._model.meter.reached else "time_exceeded")
 
     def _catch_up(self) -> None:
         """Everything in the log happened already; a last turn that was cut is brought to its end."""
@@ -220,8 +235,7 @@ def _reply(step: Step) -> Reply:
 
 
 def _is_final(step: Step) -> bool:
-    """Whether it is an end that stays one: another run has time and room of its own."""
-    return step.kind == "end" and step.finish not in ("limits_exceeded", "time_exceeded")
+    return step.kind == "end" and step.finish not in _PASSING
 
 
 def _turn(reply: Reply, calls: Sequence[Call], results: Sequence[Step], *, by_api: bool) -> Turn:

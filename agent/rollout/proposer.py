@@ -33,6 +33,7 @@ _WHY = {
     "limits_exceeded": "a limit was reached before a change",
     "time_exceeded": "the time was up before a change",
     "context_exceeded": "the context was full before a change",
+    "model_failed": "the model failed before a change",
 }
 
 
@@ -129,6 +130,8 @@ class RolloutProposer:
         except UserError as error:
             return error
         job.watch.finish()
+        if outcome.how == "model_failed":
+            self._notice(f"Candidate {index + 1} is used as far as it came: {outcome.summary}")
         problem = None if outcome.tree else _WHY[outcome.how]
         return Proposal(problem=problem, tokens=outcome.tokens, seconds=outcome.seconds, tree=outcome.tree)
 

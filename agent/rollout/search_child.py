@@ -38,12 +38,12 @@ def matches(
         return
     if b"\0" in data[:8000]:
         return
-    text = data.decode("utf-8", "replace")
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n")
     if quick and not quick.search(text):
         return
     for number, line in enumerate(text.split("\n"), 1):
         if found := pattern.search(line):
-            yield number, clipped(line.rstrip("\r"), found.start())
+            yield number, clipped(line, found.start())
 
 
 def clipped(line: str, place: int) -> str:
