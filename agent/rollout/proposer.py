@@ -182,9 +182,7 @@ class RolloutOrSingle:
         try:
             return self._rollout.propose(task, worktree, localisation, n, seed, progress)
         except ToolsRefused as refusal:
-            self._notice(
-                f"{refusal} The model is asked for edits instead; --strategy rollout describes the tools to it."
-            )
+            self._notice(f"{refusal} It is asked for edits instead; --strategy rollout would describe the tools to it.")
             return self._single.propose(task, worktree, localisation, n, seed, progress)
 
 
