@@ -1,4 +1,4 @@
-"""`sleepwright run` by rollouts, as a process of its own: from the task to the patch, and on after an interruption."""
+"""`sleepwright run` by rollouts: from the task to the patch, and on after an interruption."""
 
 import json
 import os
@@ -12,8 +12,11 @@ from threading import Event
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from agent.cli import sleepwright
 from agent.scripted_server import Body, Scripted, ScriptedServer, call, error
+from memory.errors import UserError
 
 TEST = f"{sys.executable} -c 'from calc import add; assert add(2, 3) == 5'"
 EDIT = {"path": "calc.py", "old": "a - b", "new": "a + b"}
@@ -33,22 +36,34 @@ class Ran:
 
 
 def words(repo: Path, url: str, *more: str) -> list[str]:
-    command = [sys.executable, "-m", "agent.cli", "run", "add is wrong", "--repo", str(repo), "--test", TEST, "--json"]
-    return [*command, "--base-url", url, "--candidates", "1", "--sandbox", "none", *more]
+    command = ["run", "add is wrong", "--repo", str(repo), "--test", TEST, "--json", "--base-url", url]
+    return [*command, "--candidates", "1", "--sandbox", "none", *more]
 
 
 def resume_words(repo: Path, id: str, *more: str) -> list[str]:
-    command = [sys.executable, "-m", "agent.cli", "run", "--resume", id, "--repo", str(repo), "--json"]
-    return [*command, "--sandbox", "none", *more]
+    return ["run", "--resume", id, "--repo", str(repo), "--json", "--sandbox", "none", *more]
 
 
 def ran(command: list[str]) -> Ran:
-    done = subprocess.run(command, capture_output=True, text=True)
-    return Ran(done.returncode, done.stdout, done.stderr)
+    """In this process, which saves the seconds of a start; what the front door does with errors is in test_cli.py."""
+    done = CliRunner().invoke(sleepwright, command, standalone_mode=False)
+    match done.exception:
+        case None:
+            return Ran(done.return_value or 0, done.stdout, done.stderr)
+        case UserError() as error:
+            return Ran(error.exit_code, json.dumps({"error": str(error)}), done.stderr)
+        case bug:
+            raise bug
+
+
+def started(command: list[str]) -> "subprocess.Popen[bytes]":
+    """In a process of its own, which can be killed."""
+    given = [sys.executable, "-m", "agent.cli", *command]
+    return subprocess.Popen(given, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def log(repo: Path, *more: str) -> Ran:
-    return ran([sys.executable, "-m", "agent.cli", "log", *more, "--repo", str(repo)])
+    return ran(["log", *more, "--repo", str(repo)])
 
 
 def turn_of(body: Body) -> int:
@@ -173,8 +188,9 @@ def interrupted_id(repo: Path) -> str:
     return id
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize("cut", ["command", "answer"])
+@pytest.mark.parametrize(
+    ("number", "cut"), [(signal.SIGKILL, "command"), (signal.SIGKILL, "answer"), (signal.SIGINT, "command")]
+)
 def test_a_run_goes_on_after_an_interruption_and_repeats_only_what_was_cut(
     repo: Path, tmp_path: Path, number: signal.Signals, cut: str
 ) -> None:
@@ -194,7 +210,7 @@ def test_a_run_goes_on_after_an_interruption_and_repeats_only_what_was_cut(
         return turns[turn]
 
     with ScriptedServer(script) as server:
-        process = subprocess.Popen(words(repo, server.url, "--yes"), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = started(words(repo, server.url, "--yes"))
         if cut == "command":
             with (tmp_path / "begun").open("rb") as held:
                 assert held.readline() == b"begun\n"
@@ -226,13 +242,13 @@ def test_two_processes_do_not_resume_one_run(repo: Path, tmp_path: Path) -> None
     os.mkfifo(tmp_path / "begun")
     wait = f"echo begun >{tmp_path}/begun; sleep 60"
     with ScriptedServer(by_turn(called("bash", {"command": wait}), SUBMIT)) as server:
-        first = subprocess.Popen(words(repo, server.url, "--yes"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        first = started(words(repo, server.url, "--yes"))
         (tmp_path / "begun").read_text()
         (run,) = json.loads(log(repo, "--json").out)
         assert run["status"] == "running"
         assert "Another process works on the run" in ran(resume_words(repo, run["id"])).json["error"]
         first.send_signal(signal.SIGINT)
-        first.wait()
+        first.communicate()
 
 
 def test_a_run_whose_endpoint_died_goes_on_with_another(repo: Path) -> None:
@@ -264,4 +280,4 @@ def test_a_run_is_exported_by_the_fields_conventions(repo: Path, tmp_path: Path)
 def test_a_run_without_steps_has_nothing_to_export(repo: Path) -> None:
     with ScriptedServer([Scripted((FIX,))]) as server:
         id = ran(words(repo, server.url, "--strategy", "single")).json["experience_id"]
-    assert "only rollouts have" in log(repo, "show", id, "--export", "-").err
+    assert "only rollouts have" in log(repo, "show", id, "--export", "-").json["error"]
