@@ -9,6 +9,7 @@ import pytest
 from agent.permissions import Permissions
 from agent.rollout.observation import LONGEST
 from agent.rollout.toolbox import Toolbox, is_read_only
+from agent.sandbox import Sandbox, bwrap_problem
 from agent.tool_calls import Argument, Call
 from tests.agent.rollout.conftest import Desk
 
@@ -20,6 +21,18 @@ def call(name: str, **arguments: Argument) -> Call:
 def test_a_command_runs_in_the_worktree(tools: Toolbox, worktree: Path) -> None:
     found = tools.use(call("bash", command="pwd; git status --short; exit 3"))
     assert found.text == f"exit code 3\n{worktree}" and not found.failed
+
+
+@pytest.mark.skipif(bwrap_problem() is not None, reason="needs bubblewrap")
+def test_in_the_sandbox_git_shows_everything_and_writes_nothing(desk: Desk, worktree: Path) -> None:
+    place = replace(desk.place, sandbox=Sandbox("bwrap"), permissions=Permissions(is_sandboxed=True))
+    tools = Toolbox(place, worktree, desk.snapshot)
+    shown = tools.use(call("bash", command="echo x >>calc.py; git status --short; git diff; git log --format=%s")).text
+    assert " M calc.py" in shown and "+x" in shown and "first" in shown
+    for command in ("git commit -am x", "git stash", "git add .", "echo /tmp >$(git rev-parse --git-dir)/commondir"):
+        assert not tools.use(call("bash", command=command)).text.startswith("exit code 0")
+    assert "first" in tools.use(call("bash", command="git log --format=%s")).text
+    assert "No such file" in tools.use(call("bash", command=f"cat {place.repository.common_dir}/config")).text
 
 
 def test_a_command_is_ended_when_its_time_is_up(tools: Toolbox) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -281,3 +282,37 @@ def test_a_run_without_steps_has_nothing_to_export(repo: Path) -> None:
     with ScriptedServer([Scripted((FIX,))]) as server:
         id = ran(words(repo, server.url, "--strategy", "single")).json["experience_id"]
     assert "only rollouts have" in log(repo, "show", id, "--export", "-").json["error"]
+
+
+def read_until(terminal: int, words: bytes) -> bytes:
+    shown = b""
+    while words not in shown:
+        shown += os.read(terminal, 1000)
+    return shown
+
+
+@pytest.mark.parametrize("answer", [b"y\n", b"\n", b"\x03"])
+def test_in_a_terminal_the_user_is_asked_about_each_command(repo: Path, answer: bytes) -> None:
+    """Ctrl-C while the question stands ends the run, although another thread has asked it."""
+    turns = by_turn(called("bash", {"command": "touch made \x1b[2J"}), called("edit", EDIT), SUBMIT)
+    with ScriptedServer(turns) as server:
+        command = [sys.executable, "-m", "agent.cli", *words(repo, server.url)]
+        command.remove("--json")
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+        os.close(theirs)
+        assert rb"touch made \x1b[2J" in read_until(ours, b"Run it? [y/N] ")
+        if answer == b"\x03":
+            process.send_signal(signal.SIGINT)
+        else:
+            os.write(ours, answer)
+            read_until(ours, b"work tree? [y/N] ")
+            os.write(ours, b"y\n")
+        try:
+            while os.read(ours, 1000):
+                pass
+        except OSError:
+            pass  # how a terminal whose other end is closed says so
+        os.close(ours)
+    assert process.wait() == (130 if answer == b"\x03" else 0)
+    assert (repo / "made").exists() == (answer == b"y\n")
