@@ -1,7 +1,7 @@
 """What the framework costs per step of a rollout, beside mini-swe-agent: same scripted server, same commands.
 
-Both save every step. A program's CPU seconds are its own and those of the commands that it ran; the server's are not
-among them. What a start costs is taken off by a run of one step.
+Both save every step. A program's CPU seconds are its own and those of the commands that it ran, read when its first
+request comes and when its last one does: neither the start nor the end nor the server is among them.
 """
 
 import os
@@ -47,14 +47,15 @@ class Cost(Record):
     commands: Commands
     steps: int
     cpu_ms_per_step: float
-    start_cpu_seconds: float | None
-    """From the command to the first request; None where the system does not tell."""
+    start_cpu_seconds: float
+    """From the command to the first request."""
     saved_kib: float
 
 
 class _Run(NamedTuple):
-    cpu: float
-    start: float | None
+    first: float
+    """CPU seconds until the first request."""
+    last: float
     saved: int
 
 
@@ -68,21 +69,17 @@ def measure(mini: Path | None, steps: Sequence[int], kinds: Sequence[Commands], 
         for program, python in (("sleepwright", Path(sys.executable)), ("mini-swe-agent", mini)):
             if python is None:
                 continue
-            base = [_run(program, python, kind, 1) for _ in range(rounds)]
             for count in steps:
                 runs = [_run(program, python, kind, count) for _ in range(rounds)]
-                extra = statistics.median(run.cpu for run in runs) - statistics.median(run.cpu for run in base)
-                starts = [run.start for run in (*base, *runs) if run.start is not None]
-                found.append(
-                    Cost(
-                        program=program,
-                        commands=kind,
-                        steps=count,
-                        cpu_ms_per_step=1000 * extra / (count - 1),
-                        start_cpu_seconds=statistics.median(starts) if starts else None,
-                        saved_kib=statistics.median(run.saved for run in runs) / 1024,
-                    )
+                cost = Cost(
+                    program=program,
+                    commands=kind,
+                    steps=count,
+                    cpu_ms_per_step=1000 * statistics.median(run.last - run.first for run in runs) / count,
+                    start_cpu_seconds=statistics.median(run.first for run in runs),
+                    saved_kib=statistics.median(run.saved for run in runs) / 1024,
                 )
+                found.append(cost)
     return found
 
 
@@ -102,11 +99,10 @@ def make_mini(folder: Path) -> Path:
 
 def _run(program: str, python: Path, kind: Commands, steps: int) -> _Run:
     """One program, which takes so many steps and then submits."""
-    starts: list[float | None] = []
+    seen: list[float] = []
 
     def answer(body: Body) -> Scripted:
-        if not starts:
-            starts.append(_cpu_of(process.pid))
+        seen.append(_cpu_of(process.pid))
         turn = len([message for message in body["messages"] if message["role"] == "assistant"])
         if turn < steps:
             return _calling("bash", {"command": _command(kind, turn)}, turn)
@@ -133,12 +129,11 @@ def _run(program: str, python: Path, kind: Commands, steps: int) -> _Run:
         )
         assert process.stderr
         errors = process.stderr.read().decode("utf-8", "replace")
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if len(server.requests) < steps + 1:
-            raise UserError(f"{program} stopped after {len(server.requests)} requests: {errors.strip()[-500:]}")
+        process.wait()
+        if len(seen) <= steps:
+            raise UserError(f"{program} stopped after {len(seen)} requests: {errors.strip()[-500:]}")
         size = sum(path.stat().st_size for path in saved.rglob("*.json*"))
-    return _Run(used.ru_utime + used.ru_stime, starts[0], size)
+    return _Run(seen[0], seen[steps], size)
 
 
 def _ours(repo: Path, url: str) -> list[str]:
@@ -174,10 +169,10 @@ def _calling(name: str, arguments: dict[str, str], turn: int) -> Scripted:
     return Scripted(("",), calls=[call(name, arguments, f"call_{turn}")], finish="tool_calls")
 
 
-def _cpu_of(pid: int) -> float | None:
+def _cpu_of(pid: int) -> float:
     """CPU seconds of a process and of its children that have ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return None
+        raise UserError("The CPU seconds of other processes are read from /proc, which only Linux has.") from None
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")

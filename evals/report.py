@@ -72,9 +72,8 @@ def show_costs(costs: Sequence[Cost], console: Console) -> None:
     for heading in ("steps", "CPU ms a step", "saved KiB", "CPU s to the first request"):
         table.add_column(heading, justify="right", no_wrap=True)
     for cost in costs:
-        start = "" if cost.start_cpu_seconds is None else f"{cost.start_cpu_seconds:.2f}"
-        cells = (str(cost.steps), f"{cost.cpu_ms_per_step:.1f}", f"{cost.saved_kib:.0f}", start)
-        table.add_row(cost.program, cost.commands, *cells)
+        saved, start = f"{cost.saved_kib:.0f}", f"{cost.start_cpu_seconds:.2f}"
+        table.add_row(cost.program, cost.commands, str(cost.steps), f"{cost.cpu_ms_per_step:.1f}", saved, start)
     console.print(table)
 
 

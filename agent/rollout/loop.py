@@ -78,8 +78,9 @@ class Rollout:
         self._conversation = Conversation(
             [Message("system" if step.kind == "system" else "user", step.text) for step in opening]
         )
-        self._answer_room = _answer_room(asking.context)
-        self._budget = PROMPT_TOKENS if asking.context is None else max(1000, asking.context - self._answer_room)
+        self._context = asking.context
+        self._answer_room = _answer_room(self._context)
+        self._budget = PROMPT_TOKENS if self._context is None else max(1000, self._context - self._answer_room)
         self._scale = 1.1  # real tokens for each that we count; learnt from the first answer
         self._stagnation = Stagnation()
         self._turns = 0
@@ -142,7 +143,7 @@ class Rollout:
                     watch=self._asking.watch,
                 )
             except ContextExceeded as error:
-                self._budget = min(error.tokens - self._answer_room if error.tokens else sent, sent * 2 // 3)
+                self._shorten(error.tokens, sent)
                 continue
             if cut_at := self._model.cut_at:
                 self._budget = min(self._budget, cut_at * 3 // 4)
@@ -152,6 +153,14 @@ class Rollout:
             return replies[0] if replies else None
         self._finish("context_exceeded")
         return None
+
+    def _shorten(self, context: int, sent: int) -> None:
+        """What was sent is too much for a model of this context, 0 where it does not say."""
+        if context and context < (self._context or context + 1):
+            self._context = context
+            self._answer_room = _answer_room(context)
+            self._budget = min(self._budget, context - self._answer_room)
+        self._budget = min(self._budget, sent * 2 // 3)
 
     def _record(self, reply: Reply, seconds: float) -> None:
         calls = tuple(StepCall(id=call.id, name=call.name, arguments=call.arguments) for call in reply.calls)
@@ -168,7 +177,7 @@ class Rollout:
     def _take(self, reply: Reply, done: Sequence[Step]) -> None:
         """Execute the calls of an answer, but those whose results are `done`, and remember the turn."""
         self._turns += 1
-        self._answer_room = _answer_room(self._asking.context, was_cut=reply.was_cut)
+        self._answer_room = _answer_room(self._context, was_cut=reply.was_cut)
         calls = read_calls(reply)
         results: list[Step] = []
         if not calls:
@@ -182,8 +191,10 @@ class Rollout:
             if i < len(done):
                 self._toolbox.rules_on_the_way(call.arguments)  # the model has seen them
             else:
-                result = self._finish_call(call, result)
+                result = self._tell(result)
             results.append(result)
+            if call.name == "submit" and not result.failed:
+                self._finish("submitted", str(call.arguments["summary"]))
         self._conversation.add(_turn(reply, calls, results, by_api=bool(reply.calls) and self._offers_tools))
         if self._stagnation.is_stuck and self._end is None:
             self._finish("stuck")
@@ -208,13 +219,11 @@ class Rollout:
             kind="result", call_id=call.id, tool=call.name, text=text, failed=failed, tree=tree, seconds=seconds
         )
 
-    def _finish_call(self, call: Call, result: Step) -> Step:
+    def _tell(self, result: Step) -> Step:
         """The result with what the model should be told besides, in the log."""
         if nudge := self._stagnation.nudge:
             result = result.model_copy(update={"text": f"{result.text}\n\n[{nudge}]"})
         self._add(result)
-        if call.name == "submit" and not result.failed:
-            self._finish("submitted", str(call.arguments["summary"]))
         return result
 
     def _finish(self, how: Ending, summary: str = "") -> None:

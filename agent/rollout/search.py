@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from agent.rollout.files import locate_any
 from agent.rollout.observation import Observation
@@ -42,27 +43,32 @@ def search(root: Path, pattern: str, path: str = "", glob: str = "", *, seconds:
         "largest": LARGEST,
     }
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", str(_CHILD)],
-            input=json.dumps(asked).encode(),
-            capture_output=True,
-            timeout=seconds,
-            start_new_session=True,
-        )
+        found = _ask_child(asked, seconds)
     except subprocess.TimeoutExpired:
-        return Observation(
-            f"The search was ended after {seconds:g} s: use a simpler pattern, or search in fewer files.", failed=True
-        )
-    if done.returncode:
-        reason = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        why = f"The search was ended after {seconds:g} s: use a simpler pattern, or search in fewer files."
+        return Observation(why, failed=True)
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         return Observation(f"The search failed: {reason[:300]}", failed=True)
-    found = json.loads(done.stdout)
     where = (f" in {path}" if path else "") + (f" in files like {glob}" if glob else "")
     if not found["matches"]:
         return Observation(f"{notice}Nothing matches{where}; files searched: {found['files']:,}.")
     lines = "\n".join(f"{name}:{number}: {text}" for name, number, text in found["matches"])
     more = f"\n[... only the first {MOST_MATCHES} matches are shown: make it narrower]" if found["is_cut"] else ""
     return Observation(f"{notice}{lines}{more}")
+
+
+def _ask_child(asked: dict[str, Any], seconds: float) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(_CHILD)],
+        input=json.dumps(asked).encode(),
+        capture_output=True,
+        timeout=seconds,
+        start_new_session=True,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def glob_pattern(glob: str) -> str:

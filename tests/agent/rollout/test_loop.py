@@ -296,3 +296,32 @@ def test_how_far_it_is_is_told(desk: Desk) -> None:
     seen: list[Live] = []
     desk.work([FIX, SUBMIT], live=seen.append)
     assert seen[-1].finished == 1
+
+
+def cut_log(desk: Desk, lines: int) -> None:
+    """The log as it is where the process was killed before its last lines."""
+    path = desk.logs.folder / "candidate-0.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-lines]))
+
+
+@pytest.mark.parametrize(("lines", "asked"), [(1, 0), (2, 0), (3, 1), (5, 1), (6, 2)])
+def test_a_log_is_gone_on_with_wherever_it_was_cut(desk: Desk, lines: int, asked: int) -> None:
+    both = Scripted(calls=[call("edit", EDIT, "a"), call("write", {"path": "b.txt", "content": "b\n"}, "b")])
+
+    def script(body: Body) -> Scripted:
+        return (both, SUBMIT)[len([message for message in body["messages"] if message["role"] == "assistant"])]
+
+    (before,) = desk.work(script)
+    cut_log(desk, lines)
+    (after,) = desk.work(script)
+    assert len(desk.requests) == asked
+    assert (after.tree, after.tokens) == (before.tree, before.tokens)
+    assert [step.kind for step in desk.logs.steps()] == [
+        "system",
+        "task",
+        "reply",
+        *["result"] * 2,
+        "reply",
+        "result",
+        "end",
+    ]
