@@ -99,11 +99,13 @@ def run(
         desk = _Desk(options, repository, home, sandbox, deadline, progress, under_way)
         with progress:
             experience = desk.work(proposer or desk.proposer(served, confirm), log)
+        meter = served.model.meter if served else None
         if not options.as_json:
             show(experience, out)
+            if meter and meter.dollars is not None:
+                say(f"{'cost':<12}${meter.dollars:.4f}", out)
         applied = _deliver(experience, repository, log, options, err if options.as_json else out, confirm)
     if options.as_json:
-        meter = served.model.meter if served else None
         out.file.write(json.dumps(result(experience, applied, meter)) + "\n")
     return 0 if _is_acceptable(experience) else 1
 

@@ -40,8 +40,13 @@ class Trajectory:
 
 def load(folder: Path) -> list[Trajectory]:
     """Those of a run's folder, in the order of the candidates."""
-    paths = trajectories(folder)
-    return [Trajectory(int(path.stem.rpartition("-")[2]), tuple(read_steps(path))) for path in paths]
+    found = []
+    for path in trajectories(folder):
+        steps = read_steps(path)
+        # Of an end that a resumed run went beyond, nobody wants to know.
+        kept = tuple(step for step in steps if step.kind != "end" or step is steps[-1])
+        found.append(Trajectory(int(path.stem.rpartition("-")[2]), kept))
+    return found
 
 
 def show(found: Sequence[Trajectory], console: Console) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Protocol
 
 from agent.briefing import orient
@@ -193,6 +193,8 @@ class _Watch:
         self._progress = progress
         self._live = live
         self._finished = 0
+        self._written: dict[int, tuple[int, int]] = {}
+        """By thread: tokens of the answers before this one, and of this one."""
         self._lock = Lock()
         self.is_over = False
 
@@ -203,7 +205,11 @@ class _Watch:
             self._progress(self._finished)
         except OutOfTime:
             self.is_over = True
-        self._live(Live(self._finished, live.tokens))
+        with self._lock:
+            before, now = self._written.get(get_ident(), (0, 0))
+            self._written[get_ident()] = (before + now if live.tokens < now else before, live.tokens)
+            written = sum(map(sum, self._written.values()))
+        self._live(Live(self._finished, written))
         return not self.is_over
 
     def finish(self) -> None:

@@ -20,7 +20,7 @@ from agent.workspace import Repository
 from memory.records import Task
 from memory.runs import Step, StepLog, read_steps
 
-HASTY = Patience(connect=2, first_token=2, stall=2, retries=0, backoff=0.01)
+HASTY = Patience(connect=30, first_token=30, stall=30, retries=0, backoff=0.01)
 
 
 @dataclass
