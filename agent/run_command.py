@@ -68,7 +68,13 @@ def _prices(context: click.Context, parameter: click.Parameter, value: str | Non
     help="Where a model is served with OpenAI's API; the key is $SLEEPWRIGHT_API_KEY or $OPENAI_API_KEY.  "
     "[default: $SLEEPWRIGHT_BASE_URL, else OpenAI's]",
 )
-@click.option("--strategy", type=click.Choice(["auto", "single", "rollout"]), default="auto", show_default=True)
+@click.option(
+    "--strategy",
+    type=click.Choice(["auto", "single", "rollout"]),
+    default="auto",
+    show_default=True,
+    help="rollout: the model works with tools; single: it gets one briefing; auto: rollout where there are tools.",
+)
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), default="auto", show_default=True)
 @click.option("--yes", is_flag=True, help="Without a sandbox: run the model's commands without asking.")
 @click.option(
@@ -105,7 +111,7 @@ def _prices(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option(
     "--seed", metavar="K", type=click.IntRange(min=0), default=0, help="Another seed gives other samples.  [default: 0]"
 )
-@click.option("--resume", metavar="ID", help="Go on with an interrupted run, in the place of TASK.")
+@click.option("--resume", metavar="ID", help="In the place of TASK: go on with an interrupted run.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, all else on stderr.")
 @click.option("-v", "--verbose", is_flag=True, help="Show where an unexpected error came from.")
 @click.pass_context
