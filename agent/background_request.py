@@ -12,7 +12,10 @@ class Body(Protocol):
     """A streamed response, as httpx has it."""
 
     @property
-    def http_response(self) -> Any: ...
+    def is_closed(self) -> bool: ...
+
+    @property
+    def extensions(self) -> Any: ...
 
     def iter_bytes(self) -> Iterator[bytes]: ...
 
@@ -38,7 +41,7 @@ class BackgroundRequest:
     def __init__(self, send: Callable[[], AbstractContextManager[Body]]) -> None:
         """`send` is called in the thread; it raises what it likes."""
         self._events: SimpleQueue[Event] = SimpleQueue()
-        self._response: Any = None
+        self._response: Body | None = None
         self._is_abandoned = False
         Thread(target=self._read, args=(send,), daemon=True).start()
 
@@ -58,7 +61,7 @@ class BackgroundRequest:
         last: Event = Ended()
         try:
             with send() as body:
-                self._response = body.http_response
+                self._response = body
                 if self._is_abandoned:  # it was too early to hang up
                     return
                 try:

@@ -58,6 +58,38 @@ class Briefing:
     """Length of the markers in the answer."""
 
 
+@dataclass(frozen=True)
+class Orientation:
+    """What someone should know who can look at the repository by himself."""
+
+    tests: str
+    """The failing tests' output; empty where they pass or there are none."""
+    failing: tuple[str, ...]
+    suspects: tuple[str, ...]
+    """path:line, the most suspicious first."""
+    rules: tuple[Excerpt, ...]
+    files: str
+
+
+MOST_SUSPECTS = 15
+
+
+def orient(task: Task, checkout: Checkout, localisation: Localisation, budget: int) -> Orientation:
+    """What is worth telling within about `budget` tokens."""
+    relevant = _relevant(task, checkout, localisation)
+    tests = _tests(localisation, budget // 3)
+    rules = _rules(checkout, relevant, budget // 3)
+    left = budget - sum(count_tokens(text) for text in (task.request, tests, *(rule.text for rule in rules))) - 500
+    suspects = [suspect for suspect in localisation.suspects if suspect.path.isprintable()][:MOST_SUSPECTS]
+    return Orientation(
+        tests=tests,
+        failing=tuple(localisation.failing[:20]),
+        suspects=tuple(f"{suspect.path}:{suspect.line}" for suspect in suspects),
+        rules=tuple(rules),
+        files=_listed(checkout, relevant, max(100, min(left, 2_000))),
+    )
+
+
 def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: int, task_map: TaskMap) -> Briefing:
     """The first messages to the model, about `budget` tokens in all."""
     is_small = len(checkout.files) <= FEW_FILES

@@ -25,7 +25,9 @@ class Checkout:
         for folder, folders, names in os.walk(self._root):
             folders[:] = sorted(name for name in folders if name not in FOREIGN)
             inside = os.path.relpath(folder, self._root).replace(os.sep, "/")
-            found += (name if inside == "." else f"{inside}/{name}" for name in names if (inside + name).isprintable())
+            # In a worktree `.git` is a file.
+            names = [name for name in names if (inside + name).isprintable() and name != ".git"]
+            found += (name if inside == "." else f"{inside}/{name}" for name in names)
             if len(found) >= MOST_FILES:
                 break
         return tuple(sorted(found[:MOST_FILES]))

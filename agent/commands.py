@@ -1,7 +1,7 @@
 """`sleepwright undo` and `sleepwright log`: what became of past runs. Heavy imports wait until a command runs."""
 
-import json
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -47,28 +47,32 @@ def undo(repo: Path) -> None:
     "--limit", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="How many to list."
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-def log(action: str, id: str | None, repo: Path, limit: int, as_json: bool) -> None:
-    """Show past runs of this repository: `log` lists them, the newest first, `log show ID` shows one.
+@click.option(
+    "--export",
+    metavar="FILE",
+    type=click.File("w", encoding="utf-8", lazy=True),
+    help="With show: write every step as JSON, by the field's conventions for trajectories; - is stdout.",
+)
+def log(action: str, id: str | None, repo: Path, limit: int, as_json: bool, export: TextIO | None) -> None:
+    """Show past runs of this repository: `log` lists them, the newest first, `log show ID` shows one step by step.
 
-    The beginning of an ID is enough where it is the only one.
+    The beginning of an ID is enough where it is the only one. Interrupted runs are listed first.
     """
     if (action == "show") != (id is not None):
         raise click.UsageError("`log show` takes the ID of a run, `log list` takes none.")
+    if export and not id:
+        raise click.UsageError("--export is about one run: `log show ID --export FILE`.")
 
     from rich.console import Console
 
-    from agent.report import past_run, past_runs, show_past_run, show_past_runs
+    from agent.past_runs import PastRuns
     from agent.workspace import Repository
-    from memory.experiences import ExperienceLog
     from memory.home import MemoryHome
 
-    home = MemoryHome.for_repository(Repository.open(repo).common_dir)
-    with ExperienceLog(home.experiences) as experiences:
-        found = [experiences.get(id)] if id else experiences.latest(limit)
-        runs = [(experience, experiences.outcomes(experience.id)) for experience in found]
-    if as_json:
-        click.echo(json.dumps(past_run(*runs[0]) if id else past_runs(runs)))
-    elif id:
-        show_past_run(*runs[0], Console())
-    else:
-        show_past_runs(runs, Console())
+    with PastRuns(MemoryHome.for_repository(Repository.open(repo).common_dir)) as runs:
+        if id is None:
+            runs.list(limit, None if as_json else Console())
+        elif export:
+            export.write(runs.export(id))
+        else:
+            runs.show(id, None if as_json else Console())

@@ -127,7 +127,7 @@ def plan_edits(root: Path, edits: Sequence[Edit]) -> dict[Path, Change]:
     for number, edit in enumerate(edits, start=1):
         which = f"edit {number} of {len(edits)}, " if len(edits) > 1 else ""
         try:
-            target = _target(root, edit.path)
+            target = locate(root, edit.path)
             if target not in before:
                 before[target] = _read(target)
             data = after.get(target, before[target])
@@ -139,8 +139,38 @@ def plan_edits(root: Path, edits: Sequence[Edit]) -> dict[Path, Change]:
     return {target: Change(before[target], data) for target, data in after.items() if data != before[target]}
 
 
-def _target(root: Path, path: str) -> Path:
-    """The real file behind `path`, symbolic links resolved; refuses what is not inside `root`."""
+def write_file(root: Path, path: str, content: str) -> Change:
+    """Create the file at `path` below `root`, or replace all of it, in its encoding and with its line endings.
+
+    Returns what was done. Raises EditRefused as `apply_edits` does, and where nothing would change.
+    """
+    target = locate(root, path)
+    try:
+        before = _read(target)
+        change = Change(before, _whole(before, content))
+        if change.after == before:
+            raise EditRefused("the file is like this already")
+        _write({target: change})
+    except OSError as error:
+        raise EditRefused(f"writing failed: {error.strerror}") from None
+    return change
+
+
+def _whole(before: bytes | None, content: str) -> bytes:
+    """What a file holds after its whole text was replaced."""
+    try:
+        text, codec, bom = decode(before or b"")
+    except EditRefused:  # it was binary, and is text from now on
+        text, codec, bom = "", "utf-8", b""
+    if codec == "latin-1":
+        content = content.translate(_ESCAPED_BYTES)
+    if "\r\n" in text and "\r" not in content and text.count("\r\n") == text.count("\n"):
+        content = content.replace("\n", "\r\n")
+    return bom + _encode(content.removeprefix("\ufeff") if bom else content, codec)
+
+
+def locate(root: Path, path: str) -> Path:
+    """The real file behind `path`, symbolic links resolved; EditRefused for what is not inside `root`, or git's."""
     relative = PurePosixPath(path)
     if not relative.parts or path.endswith("/"):
         raise EditRefused("this is not the path of a file")

@@ -5,6 +5,7 @@ UserError
 ├── ConfigError           exit code 2: a setting is wrong
 ├── EditRefused           an edit does not apply; the model is told why
 ├── SandboxError          exit code 2: the sandbox that was asked for does not work here
+├── Interrupted           exit code 130: the user ended the run, which can be resumed
 └── ModelError            exit code 3: the model or its endpoint failed
     ├── ContextExceeded   the prompt is longer than the model takes; a shorter one may do
     └── ToolsRefused      the endpoint takes no tools; a request without them may do
@@ -27,6 +28,12 @@ class EditRefused(UserError):
 
 class SandboxError(UserError):
     """The sandbox that was asked for does not work here."""
+
+
+class Interrupted(UserError):
+    """The user ended the run."""
+
+    exit_code = 130
 
 
 class ModelError(UserError):

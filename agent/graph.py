@@ -13,7 +13,9 @@ check       one for each group of equal candidates, side by side, each in its ow
 choose      passes the check, then votes, then earliest
 finish      the experience
 
-`solve` computes; `run_task` is `solve` and the effect. No checkpointer: a run that was cut is run again.
+`solve` computes; `run_task` is `solve` and the effect. What recall, localise, propose and each check gave is kept in
+the context's run as it comes, and taken from there where the run is resumed. No checkpointer: it would store the whole
+state at every step.
 """
 
 import os
@@ -25,7 +27,8 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from agent import nodes
-from agent.state import AgentContext, AgentState, Stage
+from agent.saved_stages import dump, load
+from agent.state import AgentContext, AgentState, CheckState, Stage
 from memory.experiences import ExperienceLog
 from memory.records import Experience, Task
 
@@ -45,7 +48,7 @@ def solve(task: Task, context: AgentContext) -> Experience:
     Raises ModelError where the model fails, RepositoryError, and KeyboardInterrupt after an interrupt of the deadline.
     """
     final = _graph.invoke(
-        {"task": task, "began": time.monotonic()},
+        {"task": task, "began": time.monotonic() - _seconds_before(context)},
         {"max_concurrency": min(_processors(), MOST_CHECKS)},
         context=context,
     )
@@ -57,6 +60,8 @@ def run_task(task: Task, context: AgentContext, log: ExperienceLog) -> Experienc
     """Work on a task and remember it."""
     experience = solve(task, context)
     log.append(experience)
+    if context.run:
+        context.run.finish()
     return experience
 
 
@@ -65,20 +70,47 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _timed(stage: Stage, node: Node) -> Node:
-    def timed(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
-        began = time.monotonic()
-        return {**node(state, runtime), "seconds": {stage: time.monotonic() - began}}
+def _kept(stage: Stage, node: Node) -> Node:
+    """The node, timed, unless an earlier process has done it."""
 
-    return timed
+    def kept(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
+        run = runtime.context.run
+        if run and (saved := run.stage(stage)):
+            return load(saved)
+        began = time.monotonic()
+        update: AgentState = {**node(state, runtime), "seconds": {stage: time.monotonic() - began}}
+        if run:
+            run.finish_stage(stage, dump(update))
+        return update
+
+    return kept
+
+
+def _kept_check(state: CheckState, runtime: Runtime[AgentContext]) -> AgentState:
+    """`nodes.check`, unless an earlier process has done it."""
+    run, name = runtime.context.run, f"check {state['first']}"
+    if run and (saved := run.stage(name)):
+        update = load(saved)
+        runtime.context.race.finish(state["rank"], update["checks"][state["first"]].passed)
+        return update
+    update = nodes.check(state, runtime)
+    if run and update:
+        run.finish_stage(name, dump(update))
+    return update
+
+
+def _seconds_before(context: AgentContext) -> float:
+    """What the stages that an earlier process has done took."""
+    stages = (context.run.stage(stage) for stage in ("recall", "localise", "propose")) if context.run else ()
+    return sum(sum(saved["seconds"].values()) for saved in stages if saved)
 
 
 def _build() -> CompiledStateGraph[AgentState, AgentContext, AgentState, AgentState]:
     builder = StateGraph(AgentState, context_schema=AgentContext)
-    builder.add_node("recall", _timed("recall", nodes.recall))
-    builder.add_node("localise", _timed("localise", nodes.localise))
-    builder.add_node("propose", _timed("propose", nodes.propose))
-    builder.add_node("check", nodes.check)
+    builder.add_node("recall", _kept("recall", nodes.recall))
+    builder.add_node("localise", _kept("localise", nodes.localise))
+    builder.add_node("propose", _kept("propose", nodes.propose))
+    builder.add_node("check", _kept_check)
     builder.add_node("choose", nodes.choose)
     builder.add_node("finish", nodes.finish)
     builder.add_edge(START, "recall")

@@ -33,7 +33,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         if self.dollars is not None and not (self.prompt_price > 0 and self.completion_price > 0):
-            raise ConfigError("a limit in dollars needs the price of prompt and completion tokens")
+            raise ConfigError(
+                "A limit in dollars needs the prices of a million prompt and completion tokens: --price IN,OUT."
+            )
 
     def cost(self, prompt: int, completion: int) -> float:
         """In dollars."""
@@ -65,14 +67,21 @@ class Meter:
         return self._used
 
     @property
-    def dollars(self) -> float:
-        """What it has cost so far; 0 where no price is known."""
+    def dollars(self) -> float | None:
+        """What it has cost so far; None where no price is known."""
+        if not (self._limits.prompt_price or self._limits.completion_price):
+            return None
         return self._limits.cost(self._used.prompt, self._used.completion)
 
     @property
     def reached(self) -> str | None:
         """A sentence on the limit that has been reached; None while there is room."""
         return self._reached
+
+    def charge(self, spent: Tokens) -> None:
+        """Count what an earlier process has used for the same run."""
+        with self._lock:
+            self._used += spent
 
     def has_time(self) -> bool:
         """Whether the wall clock allows to go on."""

@@ -5,6 +5,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from langgraph.runtime import Runtime
@@ -12,7 +13,7 @@ from langgraph.types import Send
 
 from agent.checks import check as check_worktree
 from agent.checks import touches_tests
-from agent.edits import Edit, apply_edits
+from agent.edits import apply_edits
 from agent.errors import EditRefused
 from agent.lint import still_parses
 from agent.localise import Localisation
@@ -67,15 +68,13 @@ def propose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
     with context.repository.worktree(task.snapshot, context.worktrees) as worktree:
         proposals = _sample(context, task, worktree, state["localisation"])
         # Most samples repeat each other: what the same edits come to is found out once.
+        answers = [replace(proposal, tokens=Tokens(), seconds=0.0) for proposal in proposals]
         outcomes = {
-            (edits, problem): _candidate(edits, problem, context.repository, worktree, task.snapshot)
-            for edits, problem in dict.fromkeys((proposal.edits, proposal.problem) for proposal in proposals)
+            answer: _candidate(answer, context.repository, worktree, task.snapshot) for answer in dict.fromkeys(answers)
         }
     candidates = tuple(
-        outcomes[proposal.edits, proposal.problem].model_copy(
-            update={"index": index, "tokens": proposal.tokens, "seconds": proposal.seconds}
-        )
-        for index, proposal in enumerate(proposals)
+        outcomes[answer].model_copy(update={"index": index, "tokens": proposal.tokens, "seconds": proposal.seconds})
+        for index, (answer, proposal) in enumerate(zip(answers, proposals, strict=True))
     )
     return {"proposals": tuple(proposals), "candidates": candidates}
 
@@ -90,7 +89,7 @@ def fan_out(state: AgentState, runtime: Runtime[AgentContext]) -> list[Send] | s
             "check",
             CheckState(
                 task=state["task"],
-                edits=state["proposals"][group[0]].edits,
+                proposal=state["proposals"][group[0]],
                 first=group[0],
                 rank=position,
                 groups=len(groups),
@@ -108,7 +107,7 @@ def check(state: CheckState, runtime: Runtime[AgentContext]) -> AgentState:
         return {}
     repository = context.repository
     with repository.worktree(task.snapshot, context.worktrees) as worktree:
-        apply_edits(worktree, state["edits"])
+        _make_change(state["proposal"], repository, worktree)
         found = check_worktree(
             worktree,
             lambda path: repository.read(task.snapshot, path),
@@ -137,16 +136,16 @@ def choose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
 
 def finish(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
     """The task as it will be remembered."""
-    candidates, vote = state["candidates"], state["vote"]
-    if runtime.context.deadline.passed:
-        runtime.context.progress.notice("The run was ended by its time limit; this is the best candidate so far.")
+    candidates, vote, context = state["candidates"], state["vote"], runtime.context
+    if context.deadline.passed:
+        context.progress.notice("The run was ended by its time limit; this is the best candidate so far.")
     experience = Experience(
-        id=new_id(),
+        id=context.run.begun.id if context.run else new_id(),
         task=state["task"],
         status=_status(candidates, vote, state["task"].test_command),
         candidates=candidates,
         vote=vote,
-        model=runtime.context.proposer.name,
+        model=context.proposer.name,
         tokens=sum((candidate.tokens for candidate in candidates), Tokens()),
         seconds={**state["seconds"], "total": time.monotonic() - state["began"]},
         notes=state["notes"],
@@ -167,16 +166,22 @@ def _sample(context: AgentContext, task: Task, worktree: Path, localisation: Loc
         return ()
 
 
-def _candidate(
-    edits: Sequence[Edit], problem: str | None, repository: Repository, worktree: Path, snapshot: str
-) -> Candidate:
-    """What the edits come to in the worktree, which is left as it was."""
-    if not edits:
-        return Candidate(index=0, abstained=problem or "empty")
-    if all(edit.old.rstrip("\r\n") == edit.new.rstrip("\r\n") for edit in edits):
+def _make_change(proposal: Proposal, repository: Repository, worktree: Path) -> None:
+    """Do to the worktree, which is at its snapshot, what was proposed; raises EditRefused."""
+    if proposal.tree:
+        repository.restore(worktree, proposal.tree)
+    apply_edits(worktree, proposal.edits)
+
+
+def _candidate(proposal: Proposal, repository: Repository, worktree: Path, snapshot: str) -> Candidate:
+    """What a proposal comes to in the worktree, which is left as it was."""
+    edits = proposal.edits
+    if not edits and not proposal.tree:
+        return Candidate(index=0, abstained=proposal.problem or "empty")
+    if edits and all(edit.old.rstrip("\r\n") == edit.new.rstrip("\r\n") for edit in edits):
         return Candidate(index=0, abstained="no-op")
     try:
-        apply_edits(worktree, edits)
+        _make_change(proposal, repository, worktree)
     except EditRefused:
         return Candidate(index=0, abstained="does not apply")
     patch = repository.diff(worktree, snapshot)

@@ -7,9 +7,9 @@ and the end of the run can be told apart. The package's own retries are off: our
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from threading import Event
 from typing import Any, NamedTuple, Self, cast
@@ -234,10 +234,19 @@ class OpenAIModel:
         self._look_for_cut(allowance.prompt, stream.usage.prompt)
         return _Answered(_replies(done, spent, lost, time.monotonic() - began), is_over)
 
-    def _send(self, body: dict[str, Any]) -> AbstractContextManager[Body]:
-        # The package's types know only what OpenAI's own models take.
-        send = cast(Callable[..., Any], self._client.chat.completions.with_streaming_response.create)
-        return cast(AbstractContextManager[Body], send(**self._dialect.fit(body), extra_headers=self._headers))
+    @contextmanager
+    def _send(self, body: dict[str, Any]) -> Iterator[Body]:
+        # Not `chat.completions.create`: it looks at every message of a conversation anew, and takes 100 times as long.
+        stream = self._client.post(
+            "/chat/completions",
+            body=self._dialect.fit(body),
+            options={"headers": self._headers},
+            cast_to=object,
+            stream=True,
+            stream_cls=openai.Stream[object],
+        )
+        with closing(stream.response) as response:
+            yield response
 
     def _follow(self, request: BackgroundRequest, stream: ChatStream, max_tokens: int, watch: Watch) -> bool:
         """Feed the stream until its end; False where the run ends before. Raises Failure."""

@@ -1,5 +1,7 @@
 """Tells people how far a run is: one moving line in a terminal, one line per stage elsewhere. Always on stderr."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -31,6 +33,17 @@ class ConsoleProgress:
     ) -> None:
         if self._status:
             self._status.stop()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The moving line is away, so that somebody can be asked."""
+        if self._status:
+            self._status.stop()
+        try:
+            yield
+        finally:
+            if self._status:
+                self._status.start()
 
     def step(self, stage: Stage, done: int, total: int) -> None:
         doing = f"{_DOING[stage]} {done}/{total}" if total > 1 else _DOING[stage]

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from agent.limits import Meter
 from memory.records import Candidate, Check, Experience, Outcome, Status
 
 PastRun = tuple[Experience, Sequence[Outcome]]
@@ -48,8 +49,11 @@ def say(text: str, console: Console, style: str = "") -> None:
     console.print(Text(text, style=style), soft_wrap=True)
 
 
-def result(experience: Experience, applied: bool) -> dict[str, Any]:
-    """The object that `--json` prints. `patch` is what `git apply` takes, bytes that are not UTF-8 as \\udcxx."""
+def result(experience: Experience, applied: bool, meter: Meter | None = None) -> dict[str, Any]:
+    """The object that `--json` prints. `patch` is what `git apply` takes, bytes that are not UTF-8 as \\udcxx.
+
+    `meter` is a served model's: `cost` is null without prices, `limit` a sentence on the limit that ended the sampling.
+    """
     record = experience.model_dump(mode="json")
     return {
         "status": experience.status,
@@ -61,6 +65,8 @@ def result(experience: Experience, applied: bool) -> dict[str, Any]:
         "notes": record["notes"],
         "experience_id": experience.id,
         "applied": applied,
+        "cost": meter.dollars if meter else None,
+        "limit": meter.reached if meter else None,
     }
 
 

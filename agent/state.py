@@ -16,6 +16,7 @@ from agent.localise import Localisation
 from agent.sandbox import Sandbox
 from agent.workspace import Repository
 from memory.records import Candidate, Check, Experience, Task, Tokens, Vote
+from memory.runs import Run
 
 Stage = Literal["recall", "localise", "propose", "check"]
 
@@ -24,11 +25,13 @@ Stage = Literal["recall", "localise", "propose", "check"]
 class Proposal:
     """What a model answered, before anything has been tried."""
 
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit, ...] = ()
     problem: str | None = None
     """Why there is no edit, in a few words; None where there is one or nothing was said."""
     tokens: Tokens = Tokens()
     seconds: float = 0.0
+    tree: str = ""
+    """In the place of edits: the git tree that holds all files as the model left them."""
 
 
 class Proposer(Protocol):
@@ -104,6 +107,8 @@ class AgentContext:
     """How many proposals to ask for."""
     seed: int = 0
     deadline: Deadline = field(default_factory=Deadline)
+    run: Run | None = None
+    """Where the stages are kept, so that an interrupted run can be resumed; None to keep nothing."""
     race: Race = field(default_factory=Race)
 
 
@@ -130,7 +135,7 @@ class CheckState(TypedDict):
     """What one check is told: a group of candidates that are the same patch."""
 
     task: Task
-    edits: tuple[Edit, ...]
+    proposal: Proposal
     first: int
     """Index of the group's first candidate."""
     rank: int

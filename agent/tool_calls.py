@@ -90,7 +90,7 @@ def _object(text: str, tool: str | None, was_cut: bool) -> dict[str, Any] | str:
     for _ in range(3):
         if not isinstance(value, str):
             break
-        if not value.strip():
+        if value.strip() in ("", "null", "None"):
             return {}
         if value.lstrip()[0] not in "{[\"'":
             return _only_argument(value, tool)

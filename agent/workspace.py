@@ -101,6 +101,10 @@ class Repository:
         """The user's directories that worktrees link to; a sandbox has to show them."""
         return [self.root / name for name in INPUTS if (self.root / name).is_dir()]
 
+    def has(self, commit: str) -> bool:
+        """Whether the commit is there."""
+        return not run_git(self.root, "cat-file", "-e", f"{commit}^{{commit}}").status
+
     def git(
         self,
         *arguments: str | Path,
@@ -181,6 +185,24 @@ class Repository:
     def changed_paths(self, worktree: Path, snapshot: str) -> list[str]:
         """The paths that differ from the snapshot, posix, relative to the root; of a rename, both."""
         return _names(self._changes(worktree, snapshot, "--name-only", "--no-renames", "-z"))
+
+    def tree(self, worktree: Path) -> str:
+        """The id of a git tree that holds the files of a worktree of ours as they are now."""
+        env = self._inside(worktree)
+        self._stage(worktree, env)
+        return self.git("write-tree", cwd=worktree, env=env).decode().strip()
+
+    def restore(self, worktree: Path, tree: str) -> None:
+        """Bring a worktree of ours, which is at its snapshot, to what `tree` has kept."""
+        self.git("read-tree", "--reset", "-u", tree, cwd=worktree, env=self._inside(worktree))
+
+    def history(self, worktree: Path) -> list[Path]:
+        """What git reads to show status, differences and log in a worktree of ours; a sandbox has to show them.
+
+        Not the configuration, which could hold secrets, nor the hooks.
+        """
+        shared = ("HEAD", "objects", "refs", "packed-refs", "shallow", f"worktrees/{worktree.name}")
+        return [path for name in shared if (path := self.common_dir / name).exists()]
 
     def reset(self, worktree: Path, snapshot: str) -> None:
         """Bring a worktree of ours back to the snapshot; ignored files go as well, the linked inputs stay."""

@@ -149,3 +149,42 @@ def map_(rounds: int, folder: str, aider: str | None, no_aider: bool, as_json: b
         tools = prepare(Path(folder), Path(scratch).resolve(), python, with_aider=not no_aider, tell=tell)
         measured = [measure(tool, rounds, tell) for tool in tools]
     click.echo(json.dumps([one.model_dump() for one in measured]) if as_json else markdown(measured))
+
+
+@evaluate.command()
+@click.option("--steps", type=click.IntRange(min=2, max=290), multiple=True, default=(50, 250), show_default=True)
+@click.option(
+    "--commands",
+    type=click.Choice(["reading", "writing"]),
+    multiple=True,
+    default=("reading", "writing"),
+    show_default=True,
+    help="Whether the commands of the steps write files.",
+)
+@click.option("--rounds", type=click.IntRange(min=1), default=1, show_default=True, help="Medians of so many.")
+@click.option(
+    "--mini",
+    metavar="PYTHON",
+    type=click.Path(dir_okay=False, exists=True),
+    help="A Python that has mini-swe-agent.  [default: one made in runs/mini-swe-agent]",
+)
+@click.option("--alone", is_flag=True, help="Without mini-swe-agent.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def overhead(
+    steps: tuple[int, ...], commands: tuple[str, ...], rounds: int, mini: str | None, alone: bool, as_json: bool
+) -> None:
+    """What a step of a rollout costs in CPU time, beside mini-swe-agent, with a scripted model."""
+    import json
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from evals import overhead as bench
+    from evals.report import show_costs
+
+    python = None if alone else Path(mini) if mini else bench.make_mini(Path("runs/mini-swe-agent"))
+    costs = bench.measure(python, steps, commands, rounds)  # type: ignore[arg-type]
+    if as_json:
+        click.echo(json.dumps([cost.model_dump() for cost in costs]))
+    else:
+        show_costs(costs, Console())

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from evals.classics import Attempt
 from evals.estimates import wilson_interval
+from evals.overhead import Cost
 from evals.repair import HEADINGS
 from evals.speed import Timing
 
@@ -59,6 +60,19 @@ def show_timings(timings: Sequence[Timing], console: Console) -> None:
     table.add_column("ratio", justify="right")
     for timing in timings:
         table.add_row(timing.step, f"{timing.seconds:.3f}", "" if timing.ratio is None else f"{timing.ratio:.1f}")
+    console.print(table)
+
+
+def show_costs(costs: Sequence[Cost], console: Console) -> None:
+    """A row for each program, kind of commands and number of steps."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("program", no_wrap=True)
+    table.add_column("commands", no_wrap=True)
+    for heading in ("steps", "CPU ms a step", "saved KiB", "CPU s to the first request"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for cost in costs:
+        saved, start = f"{cost.saved_kib:.0f}", f"{cost.start_cpu_seconds:.2f}"
+        table.add_row(cost.program, cost.commands, str(cost.steps), f"{cost.cpu_ms_per_step:.1f}", saved, start)
     console.print(table)
 
 

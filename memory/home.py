@@ -45,6 +45,11 @@ class MemoryHome:
         return self.path / "symbols.db"
 
     @property
+    def runs(self) -> Path:
+        """The folder of runs under way, and of the trajectories of finished ones."""
+        return self.path / "runs"
+
+    @property
     def worktrees(self) -> Path:
         """The folder of throw-away worktrees; outside every repository, so that no tool mistakes them for its part."""
         return self.path / "worktrees"

@@ -19,6 +19,7 @@ from agent.state import AgentContext, Proposal, Proposer, Stage
 from agent.workspace import Repository
 from memory.experiences import ExperienceLog
 from memory.records import Experience, Task
+from memory.runs import Begun, Run
 
 PASSES = f"{sys.executable} -c 'from calc import add; assert add(2, 3) == 5'"
 
@@ -278,6 +279,24 @@ def test_an_interrupted_run_leaves_no_worktree(desk: Desk, stage: Stage) -> None
     with pytest.raises(KeyboardInterrupt):
         solve(desk.task(), context)
     assert not [path for path in desk.worktrees.iterdir() if path.is_dir()]
+
+
+def test_a_resumed_run_repeats_no_stage_and_no_check(desk: Desk, tmp_path: Path) -> None:
+    task = desk.task(f"echo . >>{tmp_path}/runs.txt; {PASSES}")
+    asked = Begun(id="abc", task=task, model=None, base_url=None, strategy="auto", candidates=None, seed=0)
+    deadline = Deadline()
+    impatient = Impatient(at=("check", 1), end=deadline.interrupt)
+    context = replace(desk.context(ScriptedProposer([WRONG, WRONG, RIGHT])), progress=impatient, deadline=deadline)
+    with Run.begin(tmp_path / "kept", asked) as run, pytest.raises(KeyboardInterrupt):
+        solve(task, replace(context, run=run))
+    with Run.resume(tmp_path / "kept", "abc") as run:
+        found = solve(task, replace(desk.context(Failing()), run=run))
+    assert (found.id, found.status, found.vote.winner) == ("abc", "passed", 2)
+    assert found.seconds["localise"] > 0 and found.seconds["total"] >= sum(
+        found.seconds[stage] for stage in ("recall", "localise", "propose", "check")
+    )
+    # Once before the change, once for each of the two groups; the one that was cut may have run twice.
+    assert 3 <= len((tmp_path / "runs.txt").read_text().split()) <= 4
 
 
 def test_run_task_remembers(desk: Desk, tmp_path: Path) -> None:

@@ -28,7 +28,14 @@ def server() -> ScriptedServer:
 
 def options(repo: Path, model: str | None, url: str | None) -> RunOptions:
     return RunOptions(
-        "add is wrong", repo=repo, test_command=PASSES, sandbox="none", as_json=True, model=model, base_url=url
+        "add is wrong",
+        repo=repo,
+        test_command=PASSES,
+        sandbox="none",
+        as_json=True,
+        model=model,
+        base_url=url,
+        strategy="single",
     )
 
 
@@ -100,6 +107,7 @@ def test_the_command_takes_model_and_address_from_the_environment(
     monkeypatch.setenv("SLEEPWRIGHT_BASE_URL", server.url)
     monkeypatch.setenv("SLEEPWRIGHT_MODEL", "scripted")
     arguments = ["run", "add is wrong", "--repo", str(repo), "--test", PASSES, "--sandbox", "none", "--json"]
+    arguments += ["--strategy", "single"]
     with server:
         result = CliRunner().invoke(sleepwright, arguments, standalone_mode=False)
     assert result.return_value == 0
