@@ -69,12 +69,14 @@ class Orientation:
     """path:line, the most suspicious first."""
     rules: tuple[Excerpt, ...]
     files: str
+    signatures: str
+    """The repository's map; empty where it is small enough to be listed."""
 
 
 MOST_SUSPECTS = 15
 
 
-def orient(task: Task, checkout: Checkout, localisation: Localisation, budget: int) -> Orientation:
+def orient(task: Task, checkout: Checkout, localisation: Localisation, budget: int, task_map: TaskMap) -> Orientation:
     """What is worth telling within about `budget` tokens."""
     relevant = _relevant(task, checkout, localisation)
     tests = _tests(localisation, budget // 3)
@@ -86,7 +88,8 @@ def orient(task: Task, checkout: Checkout, localisation: Localisation, budget: i
         failing=tuple(localisation.failing[:20]),
         suspects=tuple(f"{suspect.path}:{suspect.line}" for suspect in suspects),
         rules=tuple(rules),
-        files=_listed(checkout, relevant, max(100, min(left, 2_000))),
+        files=_listed(checkout, relevant, max(100, min(left // 2, 2_000))),
+        signatures="" if len(checkout.files) <= FEW_FILES else task_map.text(left // 2),
     )
 
 

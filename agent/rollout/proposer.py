@@ -18,6 +18,7 @@ from agent.rollout.loop import PROMPT_TOKENS, Asking, Outcome, Rollout
 from agent.rollout.toolbox import Toolbox, Workplace
 from agent.single import TEMPERATURE
 from agent.state import OutOfTime, Proposal, Proposer
+from agent.task_map import TaskMap
 from agent.templates import render
 from agent.tool_specs import described, example
 from memory.errors import UserError
@@ -94,7 +95,8 @@ class RolloutProposer:
     ) -> list[Proposal]:
         """n proposals, what a candidate had done where the time or a limit ended it."""
         room = PROMPT_TOKENS if self._context is None else self._context
-        orientation = orient(task, Checkout(worktree), localisation, min(ORIENTATION_TOKENS, room // 4))
+        budget = min(ORIENTATION_TOKENS, room // 4)
+        orientation = orient(task, Checkout(worktree), localisation, budget, TaskMap(task, localisation))
 
         def opening(offers_tools: bool) -> list[Step]:
             told = {} if offers_tools else {"tools": described(), "example": example()}
