@@ -56,7 +56,7 @@ def variants(lines: Sequence[str], marked: Sequence[int], around: ast.AST | None
         said: dict[str, None] = {}
         if names and line in heads:
             node, slot = heads[line]
-            said = dict.fromkeys(chain(_variants(node, lines[line], names), _moves(node, slot, lines[line])))
+            said = dict.fromkeys(chain(_variants(node, lines[line], names), _moves(node, slot, lines, line)))
             said.pop(text, None)
         found.append(Variants(mark + text, tuple(mark + other for other in list(said)[:MOST_VARIANTS])))
     return found
@@ -99,20 +99,25 @@ def _variants(statement: Any, line: str, names: Names) -> Iterator[str]:
         statement.finalbody = final
 
 
-def _moves(statement: ast.AST, slot: Slot, line: str) -> Iterator[str]:
+def _moves(statement: ast.AST, slot: Slot, lines: Sequence[str], line: int) -> Iterator[str]:
     """The line gone, or one level deeper or less deep; `if` for `while` and the other way round."""
-    text = line.lstrip(" ")
-    depth = (len(line) - len(text)) // len(INDENT)
-    simple = not hasattr(statement, "body")
-    if simple:
+    text = lines[line].lstrip(" ")
+    depth = _depth(lines[line])
+    if not hasattr(statement, "body"):
         yield CUT
-        yield IN + text
-    if simple and depth:
-        yield OUT + text
+        # Deeper where a block ends right before it; less deep at the end of a block, but not out of the function.
+        if line and _depth(lines[line - 1]) > depth:
+            yield IN + text
+        if depth > 1 and (line + 1 == len(lines) or _depth(lines[line + 1]) < depth):
+            yield OUT + text
     others = [("if ", "while "), ("while ", "if "), ("elif ", "if ")] + [("if ", "elif ")] * _follows_if(slot)
     for one, other in others:
         if text.startswith(one):
             yield other + text.removeprefix(one)
+
+
+def _depth(line: str) -> int:
+    return (len(line) - len(line.lstrip(" "))) // len(INDENT)
 
 
 def _follows_if(slot: Slot) -> bool:

@@ -55,7 +55,6 @@ def changed(body: str, lines: Sequence[str] = ()) -> set[str]:
         ("limit += start", "limit = start"),
         ("return (limit, start)", "return (start, limit)"),
         ("return limit if start else items", "return items if start else limit"),
-        ("limit = start", "<|in|>limit = start"),
         ("limit = start", "<|cut|>"),
     ],
 )
@@ -81,6 +80,25 @@ def test_the_head_of_a_block_changes_alone(broken: str, fixed: str) -> None:
 def test_an_elif_stays_one() -> None:
     lines = [HEAD, "    if limit:", "        return 1", "    elif start > 2:", "        return 2"]
     assert "<|0|>elif start >= 2:" in variants(lines, [3])[0].changed
+
+
+LOOP = [
+    "def f(items):",
+    "    total = 0",
+    "    for x in items:",
+    "        y = x",
+    "        total += y",
+    "    return total",
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "moves"),
+    [(1, []), (3, []), (4, ["<|out|>total += y"]), (5, ["<|in|>return total"])],
+)
+def test_a_line_moves_only_to_where_it_can_stand(line: int, moves: list[str]) -> None:
+    (found,) = variants(LOOP, [line])
+    assert [t.removeprefix("<|0|>") for t in found.changed if "<|in|>" in t or "<|out|>" in t] == moves
 
 
 def test_attributes_of_the_class_around_are_tried() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.briefing import Briefing, brief
+from agent.briefing import Briefing, brief, orient
 from agent.chat import Message, count_prompt
 from agent.checkout import Checkout
 from agent.edits import Edit
@@ -297,6 +297,15 @@ def test_a_repository_too_large_to_be_shown_is_mapped(repo: Path) -> None:
     signatures = text[text.index("# Map of the repository") : text.index("# Files of the repository")]
     assert "src/part7.js\nexport function part7(price)" in signatures
     assert "calc.py" not in signatures  # it is shown whole
+
+
+def test_who_can_look_around_by_himself_gets_the_map_of_a_large_repository_too(repo: Path) -> None:
+    small = orient(task(repo), Checkout(repo), FOUND, 8000, TaskMap(task(repo), FOUND))
+    many_scripts(repo)
+    given = task(repo, "the price of part7 is wrong")
+    large = orient(given, Checkout(repo), FOUND, 8000, TaskMap(given, FOUND))
+    assert small.signatures == ""
+    assert "src/part7.js\nexport function part7(price)" in large.signatures
 
 
 def test_where_nothing_says_where_to_look_the_map_does(repo: Path) -> None:
