@@ -40,6 +40,16 @@ class MemoryHome:
         return self.path / "experiences.db"
 
     @property
+    def notes(self) -> Path:
+        """The durable record of the notes, an SQLite file."""
+        return self.path / "notes.db"
+
+    @property
+    def index(self) -> Path:
+        """The notes as vectors, a Chroma folder made from the record."""
+        return self.path / "chroma"
+
+    @property
     def symbols(self) -> Path:
         """The symbols of blobs, an SQLite file that can be deleted at any time."""
         return self.path / "symbols.db"
