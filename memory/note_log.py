@@ -6,7 +6,7 @@ the events lie what can be made from them again: which event is current for each
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +15,10 @@ from typing import Literal, NamedTuple, Self
 from memory.database import Database, Layout
 from memory.errors import NoteConflict, NoteRefused, UserError
 from memory.note_rules import check_note
-from memory.records import Note, NoteEvent, Origin, now
+from memory.records import Injection, Note, NoteEvent, Origin, now
 from memory.words import words
 
-SCHEMA = 1
+SCHEMA = 2
 
 Action = Literal["add", "edit", "forget", "restore"]
 
@@ -41,7 +41,25 @@ CREATE TABLE identity (id TEXT NOT NULL) STRICT;
 INSERT INTO identity VALUES (lower(hex(randomblob(8))));
 """
 
-_LAYOUT = Layout(called="record of the notes", application_id=0x536C704E, schema=SCHEMA, tables=_TABLES)  # "SlpN"
+_SINCE_2 = """
+CREATE TABLE injections (
+    seq INTEGER PRIMARY KEY, note TEXT NOT NULL, at TEXT NOT NULL, used_by TEXT NOT NULL, tokens INTEGER NOT NULL
+) STRICT;
+CREATE INDEX injections_of ON injections (note, seq);
+CREATE TRIGGER injections_stay BEFORE UPDATE ON injections BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER injections_last BEFORE DELETE ON injections BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TABLE vectors (
+    embedder TEXT NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (embedder, text)
+) STRICT, WITHOUT ROWID;
+"""
+
+_LAYOUT = Layout(
+    called="record of the notes",
+    application_id=0x536C704E,  # "SlpN"
+    schema=SCHEMA,
+    tables=_TABLES + _SINCE_2,
+    migrations={1: _SINCE_2},
+)
 _MANY = 20  # a run may always forget this many
 
 
@@ -220,6 +238,37 @@ class NoteLog:
                 (query, limit),
             )
             return [note for (note,) in rows]
+
+    def inject(self, injections: Sequence[Injection]) -> None:
+        """Write into the ledger that notes were used."""
+        rows = [(each.note, each.at.isoformat(), each.used_by, each.tokens) for each in injections]
+        with self._database.write() as connection:
+            connection.executemany("INSERT INTO injections (note, at, used_by, tokens) VALUES (?, ?, ?, ?)", rows)
+
+    def injections(self, note: str | None = None) -> list[Injection]:
+        """The ledger, oldest first; of one note where its id is given."""
+        where, values = ("WHERE note = ?", (note,)) if note else ("", ())
+        with self._database.open() as connection:
+            rows = connection.execute(f"SELECT note, at, used_by, tokens FROM injections {where} ORDER BY seq", values)
+            return [Injection(note=row[0], at=row[1], used_by=row[2], tokens=row[3]) for row in rows]
+
+    def vectors(self, embedder: str, texts: Sequence[bytes]) -> dict[bytes, bytes]:
+        """What `keep_vectors` was given for these digests of texts."""
+        with self._database.open() as connection:
+            query = "SELECT vector FROM vectors WHERE embedder = ? AND text = ?"
+            found = {text: connection.execute(query, (embedder, text)).fetchone() for text in texts}
+        return {text: row[0] for text, row in found.items() if row}
+
+    def keep_vectors(self, embedder: str, vectors: Mapping[bytes, bytes]) -> None:
+        """Remember vectors by the digest of their text, so that an index is made again without embedding again."""
+        rows = [(embedder, text, vector) for text, vector in vectors.items()]
+        with self._database.write() as connection:
+            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+
+    def drop_vectors(self, but: str) -> None:
+        """Forget the vectors of all embedders but one."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM vectors WHERE embedder != ?", (but,))
 
     def _restore(self, connection: sqlite3.Connection, note: Note, run: str | None) -> Note:
         latest = self._latest(connection, note.id)

@@ -1,0 +1,65 @@
+"""Text to vectors without a network: by hashing, or with what is set up (minilm.py, embedding_endpoint.py)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.words import words
+
+Vectors = NDArray[np.float32]
+"""A row of length 1 for each text."""
+
+
+class Embedder(Protocol):
+    """Texts of one meaning to near vectors."""
+
+    @property
+    def name(self) -> str:
+        """Two embedders of one name give the same vectors."""
+
+    @property
+    def length(self) -> int:
+        """Numbers in a vector."""
+
+    @property
+    def is_semantic(self) -> bool:
+        """Whether it knows what words mean; else it only adds tolerance for spelling to a lexical search."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """EmbeddingError where it fails."""
+
+
+class HashingEmbedder:
+    """Words and pieces of words, hashed: near where the spelling is. Needs nothing, the same on every machine."""
+
+    name = "hashing-1"
+    length = 384
+    is_semantic = False
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        vectors = np.zeros((len(texts), self.length), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for feature, weight in _features(text):
+                hashed = crc32(feature.encode("utf-8", "surrogatepass"))
+                row[hashed % self.length] += weight if hashed & 1 << 31 else -weight
+        return normalised(vectors)
+
+
+def normalised(vectors: NDArray[np.float32]) -> Vectors:
+    """Rows of length 1; one that is all zeros, of a text without words, becomes the first unit vector."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    scaled[lengths[:, 0] == 0, 0] = 1
+    return scaled
+
+
+def _features(text: str) -> Iterable[tuple[str, float]]:
+    for word in words(text):
+        yield word, 1.0
+        padded = f"<{word}>"
+        pieces = [padded[i : i + 4] for i in range(len(padded) - 3)]
+        for piece in pieces:
+            yield "#" + piece, len(pieces) ** -0.5
