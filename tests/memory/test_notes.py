@@ -110,7 +110,7 @@ def test_the_index_alone_gives_the_notes_back(home: MemoryHome) -> None:
         log.add(written)
         index = NoteIndex.in_folder(home.index, log.identity, SPACE)
         catch_up(index, log, HashingEmbedder().embed)
-    assert sorted(index.notes(), key=lambda each: each.id) == written
+    assert {each.id: each for each in index.notes()} == {each.id: each for each in written}
     index.close()
 
 
