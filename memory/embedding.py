@@ -7,6 +7,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from memory.config import MemoryConfig
 from memory.words import words
 
 Vectors = NDArray[np.float32]
@@ -46,6 +47,19 @@ class HashingEmbedder:
                 hashed = crc32(feature.encode("utf-8", "surrogatepass"))
                 row[hashed % self.length] += weight if hashed & 1 << 31 else -weight
         return normalised(vectors)
+
+
+def open_embedder(config: MemoryConfig) -> Embedder:
+    """What is set up; hashing where nothing is. EmbeddingError where it cannot be used."""
+    if config.embed_endpoint:
+        from memory.embedding_endpoint import EndpointEmbedder
+
+        return EndpointEmbedder(config.embed_endpoint)
+    if config.embed_folder:
+        from memory.minilm import MiniLM
+
+        return MiniLM(config.embed_folder)
+    return HashingEmbedder()
 
 
 def normalised(vectors: NDArray[np.float32]) -> Vectors:
