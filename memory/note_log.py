@@ -226,6 +226,21 @@ class NoteLog:
             )
             return [AnchorRow(*row) for row in rows]
 
+    def anchors_outside(self, blobs: Iterable[str]) -> list[AnchorRow]:
+        """The anchors of all current notes that stand on none of these blobs."""
+        with self._database.open() as connection:
+            connection.execute("CREATE TEMP TABLE IF NOT EXISTS held (blob TEXT PRIMARY KEY) WITHOUT ROWID")
+            connection.execute("BEGIN")
+            try:
+                connection.executemany("INSERT OR IGNORE INTO held VALUES (?)", ((blob,) for blob in blobs))
+                rows = connection.execute(
+                    "SELECT note, commit_id, path, blob FROM anchors JOIN current USING (seq)"
+                    " WHERE blob NOT IN (SELECT blob FROM held) ORDER BY seq"
+                ).fetchall()
+            finally:
+                connection.execute("ROLLBACK")
+            return [AnchorRow(*row) for row in rows]
+
     def search(self, text: str, limit: int) -> list[str]:
         """Ids of the notes that share words with the text, best first (BM25)."""
         query = " OR ".join(f'"{word}"' for word in dict.fromkeys(words(text)[:_LONGEST_QUERY]))
