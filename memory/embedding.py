@@ -1,7 +1,7 @@
 """Text to vectors without a network: by hashing, or with what is set up (minilm.py, embedding_endpoint.py)."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zlib import crc32
 
 import numpy as np
@@ -12,6 +12,14 @@ from memory.words import words
 
 Vectors = NDArray[np.float32]
 """A row of length 1 for each text."""
+
+
+class Neighbour(NamedTuple):
+    """A note whose vector is near."""
+
+    id: str
+    similarity: float
+    """Cosine, at most 1."""
 
 
 class Embedder(Protocol):
@@ -72,8 +80,8 @@ def normalised(vectors: NDArray[np.float32]) -> Vectors:
 
 def _features(text: str) -> Iterable[tuple[str, float]]:
     for word in words(text):
-        yield word, 1.0
+        yield word, 0.5
         padded = f"<{word}>"
-        pieces = [padded[i : i + 4] for i in range(len(padded) - 3)]
+        pieces = [padded[i : i + 3] for i in range(len(padded) - 2)]
         for piece in pieces:
             yield "#" + piece, len(pieces) ** -0.5

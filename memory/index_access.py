@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 
 from memory.config import ServerAddress
-from memory.embedding import Embedder, Vectors
+from memory.embedding import Embedder, Neighbour, Vectors
 from memory.home import MemoryHome
 from memory.index_folder import IndexFailure, IndexFolder
 from memory.index_socket import IndexClient, serving
@@ -76,8 +76,8 @@ class IndexAccess:
         with serving(self._home.index, self._answer):
             yield True
 
-    def nearest(self, text: str, limit: int, most_new: int | None = None) -> list[str]:
-        """Ids of the notes nearest to the text, the nearest first.
+    def nearest(self, text: str, limit: int, most_new: int | None = None) -> list[Neighbour]:
+        """The notes nearest to the text, the nearest first.
 
         Catches up before, with no more than about `most_new` notes; where that is not enough, the newest are missing.
         IndexFailure where there is no way to the index now, EmbeddingError where the text cannot be embedded.
@@ -85,12 +85,12 @@ class IndexAccess:
         vector = self._embedder.embed([text])[0]
         return self.nearest_to(vector, limit, most_new)
 
-    def nearest_to(self, vector: Vectors, limit: int, most_new: int | None = None) -> list[str]:
+    def nearest_to(self, vector: Vectors, limit: int, most_new: int | None = None) -> list[Neighbour]:
         """As `nearest`, of a vector."""
         if not self._is_open():
             return IndexClient(self._home.index).nearest(vector, limit, self._space_name)
 
-        def ask(index: "NoteIndex") -> list[str]:
+        def ask(index: "NoteIndex") -> list[Neighbour]:
             self._catch_up(index, most_new)
             return index.nearest(vector, limit)
 
@@ -195,7 +195,7 @@ class IndexAccess:
         if not self._server:
             self._folder.mark_closed()
 
-    def _answer(self, vector: Vectors, limit: int, space: str) -> list[str]:
+    def _answer(self, vector: Vectors, limit: int, space: str) -> list[Neighbour]:
         if space != self._space_name:
             raise IndexFailure(f"it holds vectors of {self._space_name}, not of {space}")
         return self.nearest_to(vector, limit)

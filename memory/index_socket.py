@@ -17,13 +17,13 @@ from threading import Thread
 
 import numpy as np
 
-from memory.embedding import Vectors
+from memory.embedding import Neighbour, Vectors
 from memory.index_folder import IndexFailure
 
 _SECONDS = 5.0
 _LONGEST = 1 << 20  # bytes of a request
-Answer = Callable[[Vectors, int, str], list[str]]
-"""A vector, how many, the space's name -> ids of notes; raises IndexFailure."""
+Answer = Callable[[Vectors, int, str], list[Neighbour]]
+"""A vector, how many, the space's name -> notes; raises IndexFailure."""
 
 
 class IndexClient:
@@ -38,7 +38,7 @@ class IndexClient:
             return True
         return False
 
-    def nearest(self, vector: Vectors, limit: int, space: str) -> list[str]:
+    def nearest(self, vector: Vectors, limit: int, space: str) -> list[Neighbour]:
         """IndexFailure where nobody serves, or the owner cannot answer."""
         request = {"vector": [float(number) for number in vector], "limit": limit, "space": space}
         try:
@@ -49,7 +49,7 @@ class IndexClient:
             raise IndexFailure(f"another process has the index open and does not answer: {error}") from error
         if "error" in answer:
             raise IndexFailure(str(answer["error"]))
-        return [str(id) for id in answer["ids"]]
+        return [Neighbour(str(id), float(similarity)) for id, similarity in answer["nearest"]]
 
     @contextmanager
     def _connected(self) -> Iterator[socket.socket]:
@@ -92,7 +92,7 @@ def _answered(line: bytes, answer: Answer) -> dict[str, object]:
     try:
         request = json.loads(line)
         vector = np.array(request["vector"], dtype=np.float32)
-        return {"ids": answer(vector, int(request["limit"]), str(request["space"]))}
+        return {"nearest": answer(vector, int(request["limit"]), str(request["space"]))}
     except (IndexFailure, ValueError, TypeError, KeyError) as error:
         return {"error": f"the owner of the index cannot answer: {error}"}
 

@@ -24,7 +24,7 @@ from chromadb.api.types import Metadata
 from chromadb.config import Settings
 
 from memory.config import ServerAddress
-from memory.embedding import Vectors
+from memory.embedding import Neighbour, Vectors
 from memory.errors import UserError
 from memory.index_folder import IndexFailure
 from memory.note_log import NoteLog, searchable
@@ -118,13 +118,14 @@ class NoteIndex:
             # The cursor goes last: what was written without it is written once more.
             self._set_metadata(cursor, self.tail + len(notes) + len(gone))
 
-    def nearest(self, vector: Vectors, limit: int) -> list[str]:
-        """Ids of the notes whose vectors are nearest, the nearest first."""
+    def nearest(self, vector: Vectors, limit: int) -> list[Neighbour]:
+        """The notes whose vectors are nearest, the nearest first."""
         with _chroma():
             found = self._collection.query(
                 query_embeddings=vector[np.newaxis], n_results=min(limit, _MOST_RESULTS), include=["distances"]
             )
-        return found["ids"][0]
+        distances = (found["distances"] or [[]])[0]
+        return [Neighbour(id, 1.0 - distance) for id, distance in zip(found["ids"][0], distances, strict=True)]
 
     def notes(self) -> Iterator[Note]:
         """All notes, from the index alone."""

@@ -39,10 +39,14 @@ def some_notes(count: int, seed: str = "") -> list[Note]:
     ]
 
 
+def nearest(index: IndexAccess, text: str, limit: int) -> list[str]:
+    return [found.id for found in index.nearest(text, limit)]
+
+
 def missing(home: MemoryHome, notes: Sequence[Note]) -> list[str]:
     """Ids that are not the nearest to their own text."""
     with IndexAccess(home, HashingEmbedder()) as index:
-        return [each.id for each in notes if each.id not in index.nearest(each.text + "\nsrc/parser.py ", 5)]
+        return [each.id for each in notes if each.id not in nearest(index, each.text + "\nsrc/parser.py ", 5)]
 
 
 def test_every_note_is_found_by_its_own_words(home: MemoryHome, log: NoteLog) -> None:
@@ -55,12 +59,12 @@ def test_an_open_index_follows_the_record(home: MemoryHome, log: NoteLog) -> Non
     old, gone, new = note("Bananas are yellow."), note("Bananas are blue."), note("Bananas are curved.")
     log.add([old, gone])
     with IndexAccess(home, HashingEmbedder()) as index:
-        assert set(index.nearest("bananas", 9)) == {old.id, gone.id}
+        assert set(nearest(index, "bananas", 9)) == {old.id, gone.id}
         log.forget([gone.id], by="user-said")
         log.add([new])
         log.edit(old.model_copy(update={"text": "Something about parsers."}), seen=1, by="user-said")
-        assert set(index.nearest("bananas", 9)) == {old.id, new.id}
-        assert index.nearest("parsers", 1) == [old.id]
+        assert set(nearest(index, "bananas", 9)) == {old.id, new.id}
+        assert nearest(index, "parsers", 1) == [old.id]
 
 
 def test_catching_up_may_be_left_for_later(home: MemoryHome, log: NoteLog) -> None:
@@ -89,7 +93,7 @@ def test_the_owner_answers_others_with_the_newest_notes(home: MemoryHome, log: N
         written = note("Bananas are curved.")
         log.add([written])
         with IndexAccess(home, HashingEmbedder()) as other:
-            assert other.nearest("curved bananas", 3) == [written.id]
+            assert nearest(other, "curved bananas", 3) == [written.id]
 
 
 class OtherEmbedder(HashingEmbedder):
@@ -113,7 +117,7 @@ def test_another_embedder_embeds_all_notes_again_and_never_mixes(home: MemoryHom
     assert missing(home, notes) == []
     other = OtherEmbedder()
     with IndexAccess(home, other) as index:
-        assert index.nearest(notes[3].text, 1) == [notes[3].id]
+        assert nearest(index, notes[3].text, 1) == [notes[3].id]
         assert index.count() == 30
     assert other.embedded == 31
 
@@ -140,7 +144,7 @@ def test_a_question_in_another_space_is_refused_by_the_owner(home: MemoryHome, l
             IndexAccess(home, OtherEmbedder()) as other,
             pytest.raises(IndexFailure, match="it holds vectors of hashing"),
         ):
-            other.nearest("word", 1)
+            nearest(other, "word", 1)
 
 
 def truncate_database(folder: Path) -> None:
