@@ -146,11 +146,13 @@ class NoteLog:
                 _append(connection, note, "forget", run)
             return notes
 
-    def restore(self, note: Note, run: str | None = None) -> Note:
-        """Bring a note back, or back to what it was, as its next revision."""
-        check_note(note)
+    def bring_back(self, notes: Sequence[Note], run: str | None = None) -> None:
+        """Add notes with all that they are, forgotten ones as their next revision. All or none."""
+        for note in notes:
+            check_note(note)
         with self._database.write() as connection:
-            return self._restore(connection, note, run)
+            for note in notes:
+                self._restore(connection, note, run)
 
     def undo(self, run: str, by_run: str | None = None) -> Undone:
         """Take back everything that a run did, except to notes that were changed again later."""
