@@ -114,3 +114,24 @@ def speed(rounds: int, model: str | None, as_json: bool) -> None:
         click.echo(json.dumps([timing.model_dump() for timing in timings]))
     else:
         show_timings(timings, Console())
+
+
+@evaluate.command(name="memory")
+@click.option("--notes", type=click.IntRange(min=1), default=50_000, show_default=True, help="How many.")
+@click.option("--files", type=click.IntRange(min=50), default=5_000, show_default=True, help="Of the repository.")
+@click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def memory_speed(notes: int, files: int, rounds: int, as_json: bool) -> None:
+    """The memory's speed with many notes on a large repository: which are stale, and which bear on a question."""
+    import json
+
+    from rich.console import Console
+
+    from evals.memory_speed import measure
+    from evals.report import show_measured
+
+    measured = measure(notes, files, rounds)
+    if as_json:
+        click.echo(json.dumps({"notes": notes, "files": files, "steps": [step.model_dump() for step in measured]}))
+    else:
+        show_measured(measured, Console())

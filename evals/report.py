@@ -8,6 +8,7 @@ from rich.table import Table
 
 from evals.classics import Attempt
 from evals.estimates import wilson_interval
+from evals.memory_speed import Measured
 from evals.speed import Timing
 
 
@@ -60,6 +61,18 @@ def show_timings(timings: Sequence[Timing], console: Console) -> None:
     table.add_column("ratio", justify="right")
     for timing in timings:
         table.add_row(timing.step, f"{timing.seconds:.3f}", "" if timing.ratio is None else f"{timing.ratio:.1f}")
+    console.print(table)
+
+
+def show_measured(steps: Sequence[Measured], console: Console) -> None:
+    """A row for each step of `evals.memory_speed`."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("step", no_wrap=True)
+    for heading in ("CPU seconds", "p50", "p95"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for step in steps:
+        table.add_row(step.step, f"{step.cpu:.3f}", f"{step.p50:.3f}", f"{step.p95:.3f}", step.size)
     console.print(table)
 
 

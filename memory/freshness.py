@@ -29,9 +29,10 @@ class Broken(NamedTuple):
     """The blob that the path has now; None where it is gone."""
 
 
-def broken_anchors(tree: WorkTree, log: NoteLog, ids: Sequence[str] | None = None) -> dict[str, list[Broken]]:
-    """The notes that are not live, of all or of some, each with the anchors that do not hold."""
-    held = tree.held()
+def broken_anchors(
+    tree: WorkTree, held: Held, log: NoteLog, ids: Sequence[str] | None = None
+) -> dict[str, list[Broken]]:
+    """The notes that are not live, of all or of some, each with the anchors that do not hold; `held` is the tree's."""
     if ids is None:
         failing = log.anchors_outside(held.paths)
     else:

@@ -95,7 +95,7 @@ class NoteStore:
 
     def broken(self, ids: Sequence[str] | None = None) -> dict[str, list[Broken]]:
         """The notes, of all or of some, that are not live in this tree, with the anchors that do not hold."""
-        return broken_anchors(self.tree, self.log, ids)
+        return broken_anchors(self.tree, self.tree.held(), self.log, ids)
 
     def recall(self, question: str, most: int = MOST_NOTES, budget: int = BUDGET) -> Recall:
         """The live notes that bear on a question, at most `most` and about `budget` tokens."""
@@ -109,7 +109,8 @@ class NoteStore:
         except (IndexFailure, EmbeddingError) as error:
             problem = f"Searched by words only: {error}"
         order = fuse(ranks)
-        broken, held = self.broken(order), self.tree.held()
+        held = self.tree.held()
+        broken = broken_anchors(self.tree, held, self.log, order)
         notes = {note.id: note for note in self.log.notes(order)}
         live = [placed(notes[id], held) for id in order if id in notes and id not in broken]
         hidden = sum(id in broken for id in order[:most])

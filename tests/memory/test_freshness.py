@@ -43,8 +43,8 @@ def remember(log: NoteLog, root: Path, *places: str) -> Note:
 def state(log: NoteLog, root: Path, written: Note) -> str:
     """The same by both ways of asking."""
     tree = WorkTree.open(root)
-    one = state_of(broken_anchors(tree, log, [written.id]).get(written.id, []))
-    assert one == state_of(broken_anchors(tree, log).get(written.id, []))
+    one = state_of(broken_anchors(tree, tree.held(), log, [written.id]).get(written.id, []))
+    assert one == state_of(broken_anchors(tree, tree.held(), log).get(written.id, []))
     return one
 
 
@@ -74,7 +74,7 @@ def test_touching_a_file_changes_nothing(log: NoteLog, repo: Path) -> None:
 def test_one_changed_anchor_of_two_is_enough(log: NoteLog, repo: Path) -> None:
     written = remember(log, repo, "calc.py", "README.md")
     (repo / "README.md").write_text("# other\n")
-    broken = broken_anchors(WorkTree.open(repo), log)[written.id]
+    broken = broken_anchors(tree := WorkTree.open(repo), tree.held(), log)[written.id]
     assert [(each.path, each.state) for each in broken] == [("README.md", "stale")]
 
 
@@ -93,7 +93,7 @@ def test_a_deleted_file_makes_it_stale(log: NoteLog, repo: Path, git: Git) -> No
     written = remember(log, repo, "calc.py")
     git("rm", "--quiet", "calc.py")
     git("commit", "--quiet", "--message", "gone")
-    broken = broken_anchors(WorkTree.open(repo), log)[written.id]
+    broken = broken_anchors(tree := WorkTree.open(repo), tree.held(), log)[written.id]
     assert [(each.state, each.now) for each in broken] == [("stale", None)]
 
 
