@@ -56,7 +56,7 @@ def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: in
     left = budget - count_tokens(task.request) - 600
     tests = _tests(localisation, left // 5)
     rules = _rules(checkout, relevant, left // 5)
-    left -= sum(count_tokens(text) for text in (tests, *(rule.text for rule in rules)))
+    left -= sum(count_tokens(text) for text in (tests, *(rule.text for rule in rules), *localisation.notes))
     shown = relevant + _others(checkout, relevant)
     excerpts = _excerpts(shown, checkout, localisation, left * 4 // 5)
     left -= sum(count_tokens(excerpt.text) + 12 for excerpt in excerpts)
@@ -69,6 +69,7 @@ def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: in
         failing=localisation.failing[:20],
         excerpts=excerpts,
         rules=rules,
+        notes="\n".join(localisation.notes),
         files=_listed(checkout, relevant, left),
         marker=marker,
     )

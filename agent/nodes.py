@@ -5,6 +5,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from langgraph.runtime import Runtime
@@ -29,9 +30,19 @@ TEST_SECONDS = 60.0
 
 
 def recall(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
-    """Notes that bear on the task: none until there is a memory of notes."""
-    runtime.context.progress.step("recall", 0, 1)
-    return {"notes": ()}
+    """Notes that bear on the task and are true of the tree as it is."""
+    context = runtime.context
+    context.progress.step("recall", 0, 1)
+    if context.memory is None:
+        return {"notes": ()}
+    recall = context.memory.recall(state["task"].request)
+    if recall.problem:
+        context.progress.notice(recall.problem)
+    if recall.notes:
+        context.progress.notice(
+            f"Recalled {len(recall.notes)} notes for {recall.tokens} tokens: {', '.join(recall.ids)}."
+        )
+    return {"notes": recall.ids}
 
 
 def localise(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
@@ -58,7 +69,8 @@ def localise(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
             f"The test command was ended after {found.tests.seconds:.0f} s; a --timeout of more than five times as "
             "much gives it longer."
         )
-    return {"localisation": found}
+    notes = context.memory.recalled(state["notes"]) if context.memory else ()
+    return {"localisation": replace(found, notes=tuple(note.text for note in notes))}
 
 
 def propose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:

@@ -1,6 +1,7 @@
 """One run from its options to an exit code: puts the pieces together, shows the result, applies it as asked."""
 
 import json
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -23,8 +24,10 @@ from agent.report import result, say, show
 from agent.sandbox import bwrap_problem, open_sandbox
 from agent.state import AgentContext, Proposer
 from agent.workspace import Repository
+from memory.config import MemoryConfig
 from memory.experiences import ExperienceLog
 from memory.home import MemoryHome
+from memory.note_store import NoteStore
 from memory.records import Experience, Outcome, Task
 
 Confirm = Callable[[str], bool]
@@ -74,7 +77,7 @@ def _run(
     deadline = Deadline(options.timeout)
     repository = Repository.open(options.repo)
     home = MemoryHome.for_repository(repository.common_dir)
-    with ExperienceLog(home.experiences) as log:
+    with ExperienceLog(home.experiences) as log, NoteStore.open(repository.root, _memory()) as notes:
         log.latest(1)  # a log that cannot be used is told before the work, not after it
         with progress:
             repository.clean_leftovers(home.worktrees)
@@ -89,6 +92,7 @@ def _run(
                 progress=progress,
                 candidates=options.candidates or (4 if is_served(options.model, options.base_url) else 64),
                 seed=options.seed,
+                memory=notes if proposer.name != EmbeddedProposer.name else None,
                 deadline=deadline,
             )
             with _interruptible(context):
@@ -116,6 +120,10 @@ def open_proposer(options: RunOptions, progress: ConsoleProgress) -> AbstractCon
     from agent.served import open_served
 
     return open_served(options.model, options.base_url, progress.notice, progress.live)
+
+
+def _memory() -> MemoryConfig:
+    return MemoryConfig.from_environment(os.environ)
 
 
 def _task(options: RunOptions, repository: Repository) -> Task:

@@ -33,7 +33,7 @@ class Layout:
 
 
 class Database:
-    """Opened on first use; every method may raise StoreError. One per thread."""
+    """Opened on first use; every method may raise StoreError. For one thread at a time."""
 
     def __init__(self, path: Path, layout: Layout, rests: tuple[Path, ...] = ()) -> None:
         """`rests` are paths that only exist once the file did: where one is left without it, the file was lost."""
@@ -97,7 +97,9 @@ class Database:
             self._create()
         # Only what is there: a plain path would make an empty database of a file that has just been moved away.
         uri = f"{self.path.absolute().as_uri()}?mode=rw"
-        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
         try:
             (application_id,) = connection.execute("PRAGMA application_id").fetchone()
             if application_id != self._layout.application_id:

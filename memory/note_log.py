@@ -81,7 +81,7 @@ class Undone(NamedTuple):
 
 
 class NoteLog:
-    """Opened on first use and closed by the context manager; one per thread. Every method may raise StoreError."""
+    """Opened on first use and closed by the context manager; for one thread at a time. Methods may raise StoreError."""
 
     def __init__(self, path: Path, index: Path | None = None) -> None:
         """`index` is the folder made from this file: where it is there without the file, the file was lost."""

@@ -116,12 +116,16 @@ class NoteStore:
         hidden = sum(id in broken for id in order[:most])
         return Recall(pack(live, most, budget), hidden, problem)
 
-    def mark_used(self, recall: Recall, used_by: str) -> None:
-        """Write into the ledger that the notes were put into a prompt."""
-        if recall.notes:
-            self.log.inject(
-                [Injection(note=each.note.id, used_by=used_by, tokens=each.tokens) for each in recall.notes]
-            )
+    def recalled(self, ids: Sequence[str]) -> list[Recalled]:
+        """Notes that were recalled before, by their ids; those forgotten meanwhile are left out."""
+        held = self.tree.held()
+        return sorted((placed(note, held) for note in self.log.notes(ids)), key=lambda each: each.note.id)
+
+    def mark_used(self, ids: Sequence[str], used_by: str) -> None:
+        """Write into the ledger that notes were put into a prompt."""
+        if ids:
+            used = self.recalled(ids)
+            self.log.inject([Injection(note=each.note.id, used_by=used_by, tokens=each.tokens) for each in used])
 
 
 def placed(note: Note, held: Held) -> Recalled:

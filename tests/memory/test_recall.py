@@ -102,6 +102,6 @@ def test_what_is_packed_is_in_the_order_of_ids() -> None:
 def test_the_ledger_says_where_a_note_was_used_and_for_how_much(store: NoteStore) -> None:
     written = store.add("`add` subtracts.", origin="inferred")
     recall = store.recall("add")
-    store.mark_used(recall, "experience-1")
+    store.mark_used(recall.ids, "experience-1")
     (injection,) = store.log.injections(written.id)
     assert (injection.used_by, injection.tokens) == ("experience-1", recall.tokens)
