@@ -8,7 +8,7 @@ from typing import Self
 from memory.anchoring import evidence
 from memory.config import MemoryConfig
 from memory.embedding import Embedder, open_embedder
-from memory.errors import EmbeddingError
+from memory.errors import EmbeddingError, NoteRefused
 from memory.experiences import new_id
 from memory.freshness import Broken, broken_anchors, current_path
 from memory.home import MemoryHome
@@ -78,6 +78,8 @@ class NoteStore:
         cost: Tokens | None = None,
     ) -> Note:
         """Store a note on what lies at these places now. NoteRefused with the reason where it is not stored."""
+        if origin != "user-said":
+            self._refuse_known(text)
         found = evidence(self.tree, places)
         note = Note(
             id=new_id(),
@@ -92,6 +94,13 @@ class NoteStore:
         )
         self.log.add([note])
         return note
+
+    def _refuse_known(self, text: str) -> None:
+        """What an agent was told by a note it must not learn as something new."""
+        said = " ".join(text.split()).casefold()
+        for known in self.log.notes(self.log.search(text, CANDIDATES)):
+            if " ".join(known.text.split()).casefold() == said:
+                raise NoteRefused(f"That is known already, as the note {known.id!r}.")
 
     def broken(self, ids: Sequence[str] | None = None) -> dict[str, list[Broken]]:
         """The notes, of all or of some, that are not live in this tree, with the anchors that do not hold."""
