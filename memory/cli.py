@@ -277,6 +277,22 @@ def check(ids: tuple[str, ...], repo: Path, as_json: bool) -> int:
 
 
 @memory.command()
+@_repo
+@_json
+def recover(repo: Path, as_json: bool) -> None:
+    """Make a lost or damaged record of the notes again from the index. The damaged files are kept beside it."""
+    from memory.home import MemoryHome
+    from memory.recovery import recover_notes
+    from memory.work_tree import WorkTree
+
+    count = recover_notes(MemoryHome.for_repository(WorkTree.open(repo).common_dir))
+    if as_json:
+        _print_json({"recovered": count})
+    else:
+        click.echo(f"Recovered {count} notes as they last were; their history is lost.")
+
+
+@memory.command()
 @click.option("--delete", is_flag=True, help="Really delete; without it they are only named.")
 @_repo
 @_json

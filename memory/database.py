@@ -30,6 +30,8 @@ class Layout:
     """SQL that makes them, for a new file."""
     migrations: Mapping[int, str] = field(default_factory=dict)
     """SQL that takes a file from the schema that is the key to the next one."""
+    way_back: str = ""
+    """What else a user can do about a damaged file, as the beginning of a sentence with "or" after it."""
 
 
 class Database:
@@ -79,8 +81,8 @@ class Database:
     def damage(self, reason: str) -> StoreError:
         """The error for a file, or a record in it, that cannot be read."""
         return StoreError(
-            f"{self._named} is damaged ({reason}): put a backup in its place, or move it and the files "
-            f"{self.path.name + '-wal'!r} and {self.path.name + '-shm'!r} beside it away to begin a new one."
+            f"{self._named} is damaged ({reason}): {self._layout.way_back}put a backup in its place, or move it and "
+            f"the files {self.path.name + '-wal'!r} and {self.path.name + '-shm'!r} beside it away to begin a new one."
         )
 
     def check_schema(self, schema: int) -> None:

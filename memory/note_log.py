@@ -59,6 +59,7 @@ _LAYOUT = Layout(
     schema=SCHEMA,
     tables=_TABLES + _SINCE_2,
     migrations={1: _SINCE_2},
+    way_back="`sleepwright memory recover` makes it again from the index; or ",
 )
 _MANY = 20  # a run may always forget this many
 
@@ -194,6 +195,14 @@ class NoteLog:
             if ids is None:
                 return self._notes(connection, "ORDER BY note")
             return self._notes(connection, "WHERE note IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),))
+
+    def check(self) -> None:
+        """Read everything; StoreError where anything is damaged."""
+        with self._database.open() as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise self._database.damage(found)
+            self._notes(connection, "")
 
     def count(self) -> int:
         with self._database.open() as connection:

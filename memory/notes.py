@@ -129,16 +129,7 @@ class NoteIndex:
 
     def notes(self) -> Iterator[Note]:
         """All notes, from the index alone."""
-        offset = 0
-        while True:
-            with _chroma():
-                page = self._collection.get(limit=_MOST_RESULTS, offset=offset, include=["documents", "metadatas"])
-            for id, text, metadata in zip(page["ids"], page["documents"] or [], page["metadatas"] or [], strict=True):
-                rest = {**json.loads(str(metadata["rest"])), "anchors": json.loads(str(metadata["anchors"]))}
-                yield Note.model_validate_json(json.dumps({**rest, "id": id, "text": text}))
-            if len(page["ids"]) < _MOST_RESULTS:
-                return
-            offset += _MOST_RESULTS
+        return _notes(self._collection)
 
     def drop_other_spaces(self) -> None:
         """Delete what other embedders left of this record."""
@@ -149,6 +140,29 @@ class NoteIndex:
 
     def _set_metadata(self, cursor: int, tail: int) -> None:
         self._collection.modify(metadata={**_about(self.space), "cursor": cursor, "tail": tail})
+
+
+def notes_in_folder(folder: Path) -> list[Note]:
+    """The notes of the fullest index in a folder whose record is lost. IndexFailure where they cannot be read."""
+    with _chroma():
+        client = chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
+        collections = [each for each in client.list_collections() if each.name.startswith("notes-")]
+        found = list(_notes(max(collections, key=lambda each: each.count()))) if collections else []
+        client.close()  # type: ignore[attr-defined]
+    return found
+
+
+def _notes(collection: Collection) -> Iterator[Note]:
+    offset = 0
+    while True:
+        with _chroma():
+            page = collection.get(limit=_MOST_RESULTS, offset=offset, include=["documents", "metadatas"])
+        for id, text, metadata in zip(page["ids"], page["documents"] or [], page["metadatas"] or [], strict=True):
+            rest = {**json.loads(str(metadata["rest"])), "anchors": json.loads(str(metadata["anchors"]))}
+            yield Note.model_validate_json(json.dumps({**rest, "id": id, "text": text}))
+        if len(page["ids"]) < _MOST_RESULTS:
+            return
+        offset += _MOST_RESULTS
 
 
 def catch_up(

@@ -153,6 +153,36 @@ def test_a_lost_record_is_not_an_empty_memory(here: Path) -> None:
         call("list")
 
 
+@pytest.mark.parametrize("damage", ["lost", "truncated", "overwritten"])
+def test_a_damaged_record_is_recovered_from_the_index(here: Path, damage: str) -> None:
+    added("Use tabs.", "--kind", "rule", "--anchor", "calc.py:1-2")
+    added("Two.")
+    answer("gc")
+    before = answer("list")["notes"]
+    home = MemoryHome.for_repository(WorkTree.open(here).common_dir)
+    with pytest.raises(StoreError, match="is whole"):
+        call("recover")
+    whole = home.notes.read_bytes()
+    for path in home.path.glob("notes.db*"):
+        path.unlink()
+    if damage != "lost":
+        home.notes.write_bytes(whole[:8192] if damage == "truncated" else b"rubbish" * 1000)
+    with pytest.raises(StoreError, match="sleepwright memory recover"):
+        call("list")
+    assert answer("recover") == {"recovered": 2}
+    assert answer("list")["notes"] == before
+    assert [event["run"] for event in answer("log")["events"]] == ["recovered"] * 2
+
+
+def test_where_there_is_no_index_nothing_is_recovered_and_the_way_back_is_told(here: Path) -> None:
+    added("Use tabs.")
+    home = MemoryHome.for_repository(WorkTree.open(here).common_dir)
+    home.notes.write_bytes(b"rubbish")
+    with pytest.raises(StoreError, match="sleepwright memory import"):
+        call("recover")
+    assert home.notes.read_bytes() == b"rubbish"
+
+
 def test_gc_names_the_homes_of_repositories_that_are_gone_and_deletes_on_request(here: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     subprocess.run(["git", "clone", "--quiet", str(here), str(other)], check=True)

@@ -225,7 +225,7 @@ def test_nothing_acknowledged_is_lost_to_kill_9_with_two_writers_and_two_readers
 @pytest.mark.parametrize("content", [b"", b"not a database", b"SQLite format 3\x00" + b"\x00" * 4096])
 def test_a_file_that_is_no_record_is_an_error_not_an_empty_memory(log: NoteLog, path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(StoreError, match="is damaged .* put a backup in its place"):
+    with pytest.raises(StoreError, match="is damaged .*sleepwright memory recover.* put a backup in its place"):
         log.notes()
 
 
