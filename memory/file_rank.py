@@ -21,7 +21,7 @@ _VOTERS = 20  # past commits
 _PASSAGED = 60  # files whose passages are looked at
 _LONGEST_PASSAGE = 80  # lines
 _RARE = 3  # files that may define a name that counts as a mention
-WEIGHTS = {"text": 1.0, "passage": 0.4, "names": 0.4, "history": 0.35, "mentions": 0.8}
+WEIGHTS = {"text": 1.0, "passage": 0.4, "names": 0.4, "history": 0.35, "mentions": 1.5}
 """Of scores that are each divided by the best file's. Near those that were best by ranks on three repositories."""
 _DEFINES = re.compile(
     r"^[ \t]*(?:(?:export|pub(?:\(\w+\))?|static|async|public|private|protected|abstract|final)\s+)*"
@@ -156,13 +156,14 @@ def _by_history(asked: Mapping[str, int], history: Sequence[PastCommit]) -> Scor
 def _by_mentions(question: str, files: Mapping[str, FileText]) -> Scores:
     """1 for a path or module that is written out, less for a rare name that a file defines."""
     said = {name.strip(".-/") for name in _NAME.findall(question)}
+    said |= {name.rpartition(".")[0] for name in said if name.count(".") > 1}  # `package.module.function`
     scores: Scores = {}
     defining = _index(files, lambda path, file: file.defines)
     for name in said & defining.keys():
         # Plain English words are names too, by chance.
         if len(defining[name]) <= _RARE and (name.lower() != name or "_" in name):
             for path in defining[name]:
-                scores[path] = max(scores.get(path, 0.0), 0.7 / len(defining[name]))
+                scores[path] = max(scores.get(path, 0.0), 0.35 / len(defining[name]))
     called = _index(files, lambda path, file: _ways_to_write(path))
     for name in said & called.keys():
         for path in called[name]:
