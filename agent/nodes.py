@@ -39,9 +39,7 @@ def recall(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
     if recall.problem:
         context.progress.notice(recall.problem)
     if recall.notes:
-        context.progress.notice(
-            f"Recalled {len(recall.notes)} notes for {recall.tokens} tokens: {', '.join(recall.ids)}."
-        )
+        context.progress.notice(f"Recalled for {recall.tokens} tokens: notes {', '.join(recall.ids)}.")
     return {"notes": recall.ids}
 
 

@@ -320,4 +320,4 @@ def test_live_notes_reach_the_model_and_are_remembered_with_their_price(desk: De
         (injection,) = notes.log.injections()
         assert (injection.note, injection.used_by) == (live.id, found.id) and injection.tokens > 5
         assert notes.log.injections(stale.id) == []
-    assert any(notice.startswith("Recalled 1 notes") for notice in desk.said.notices)
+    assert any(notice.startswith("Recalled for") for notice in desk.said.notices)
