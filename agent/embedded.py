@@ -1,5 +1,10 @@
-"""Proposes with the embedded policy: suspects -> marked views of their functions -> sampled repairs -> edits."""
+"""Proposes with the embedded policy: suspects -> marked views of their functions -> sampled repairs -> edits.
 
+Most of the answers are the usual small changes of the marked lines (fix_templates.py) that the policy finds likeliest;
+they never miscopy a line. The others are sampled freely: they can say what no template does.
+"""
+
+import ast
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,6 +12,7 @@ from pathlib import Path
 
 from agent.edits import Edit, decode
 from agent.errors import EditRefused
+from agent.fix_templates import variants
 from agent.function_view import END, MARKS, View, edit_between, parse, prompt, read_answer, repair, units, view_unit
 from agent.localise import Localisation, Suspect
 from agent.policy import Completion, Policy
@@ -24,6 +30,10 @@ TEMPERATURE = 0.8
 """Better than 1.0 and 0.6 at 64 samples, docs/lab-notes.md."""
 
 
+TEMPLATE_SHARE = 0.75
+"""Of the answers, docs/lab-notes.md."""
+
+
 @dataclass(frozen=True)
 class Question:
     """One prompt: a view of the file at `path` with the marked lines, and its share of the samples."""
@@ -32,6 +42,8 @@ class Question:
     view: View
     marked: tuple[int, ...]
     weight: float
+    around: ast.ClassDef | None
+    """The class that the function belongs to."""
 
 
 class EmbeddedProposer:
@@ -69,9 +81,7 @@ class EmbeddedProposer:
     def _ask(self, question: Question, n: int, seed: int) -> Iterator[Proposal]:
         began = time.monotonic()
         text = prompt(question.view.lines, question.marked)
-        completions = self._policy.sample(
-            text, n=n, temperature=TEMPERATURE, seed=seed, first=MARKS[: len(question.marked)], stop=MARKS
-        )
+        completions = complete(self._policy, question.view.lines, question.marked, n, seed, around=question.around)
         answers: dict[str, tuple[Edit | None, str | None]] = {}
         for completion in completions:
             if completion.text not in answers:
@@ -81,6 +91,25 @@ class EmbeddedProposer:
             edit, problem = answers[completion.text]
             once = Tokens(prompt=self._policy.count(text), calls=1) if i == 0 else Tokens()
             yield Proposal((edit,) if edit else (), problem, once + Tokens(completion=completion.tokens), seconds)
+
+
+def complete(
+    policy: Policy,
+    lines: Sequence[str],
+    marked: Sequence[int],
+    n: int,
+    seed: int,
+    temperature: float = TEMPERATURE,
+    template_share: float = TEMPLATE_SHARE,
+    around: ast.AST | None = None,
+) -> list[Completion]:
+    """n answers to the prompt for these lines: those held to templates, the likeliest first, then free samples."""
+    text = prompt(lines, marked)
+    known = variants(lines, marked, around) if template_share else []
+    held = policy.choose(text, known, n=round(n * template_share)) if any(line.changed for line in known) else []
+    return held + policy.sample(
+        text, n=n - len(held), temperature=temperature, seed=seed, first=MARKS[: len(marked)], stop=MARKS
+    )
 
 
 def questions(
@@ -102,7 +131,8 @@ def questions(
     for (path, unit), scores in marks.items():
         if view := files[path].view(unit):
             for chunk in _chunks(view, list(scores), fits):
-                found.append(Question(path, view, chunk, max(scores[line] for line in chunk)))
+                weight = max(scores[line] for line in chunk)
+                found.append(Question(path, view, chunk, weight, files[path].class_of(unit)))
     return sorted(found, key=lambda q: -q.weight)[:MOST_QUESTIONS]
 
 
@@ -114,14 +144,20 @@ class _File:
             self._source = decode(path.read_bytes()).text
         except (OSError, EditRefused):
             self._source = ""
-        tree = parse(self._source)
-        self._units = list(units(tree)) if tree else []
+        self._tree = parse(self._source)
+        self._units = list(units(self._tree)) if self._tree else []
         self._views: dict[int, View | None] = {}
 
     def unit_at(self, line: int) -> int:
         """Index of the unit that holds a line; -1 where none does."""
         spans = ((unit[0].lineno, unit[-1].end_lineno or unit[-1].lineno) for unit in self._units)
         return next((i for i, (first, last) in enumerate(spans) if first <= line <= last), -1)
+
+    def class_of(self, unit: int) -> ast.ClassDef | None:
+        """The class whose body holds a unit."""
+        first = self._units[unit][0]
+        nodes = ast.walk(self._tree) if self._tree else ()
+        return next((node for node in nodes if isinstance(node, ast.ClassDef) and first in node.body), None)
 
     def view(self, unit: int) -> View | None:
         if unit >= 0 and unit not in self._views:

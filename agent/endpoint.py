@@ -108,9 +108,14 @@ def unreachable(url: str, cause: BaseException, *, known: bool) -> Failure:
         return Failure(f"The host {host!r} of {url} is not known: check the address and the network.", retry=known)
     if any(isinstance(error, ConnectionRefusedError) for error in chain) or "refused" in words:
         return Failure(f"{url} refuses connections: is the server running?", retry=known)
+    if any(type(error).__name__ == "ReadTimeout" for error in chain):
+        return Failure(f"{url} takes the connection but does not answer: is it busy, or still starting?", retry=known)
     if "timed out" in words or "Timeout" in "".join(type(error).__name__ for error in chain):
         return Failure(f"{url} cannot be reached: connecting timed out.", retry=known)
-    return Failure(f"The connection to {url} failed: {_one_line(str(chain[-1])) or type(cause).__name__}.", retry=True)
+    # A server that speaks TLS drops who does not, or answers in bytes that are no HTTP.
+    hint = " Is it https instead of http?" if url.startswith("http:") and not known else ""
+    reason = _one_line(str(chain[-1])) or type(cause).__name__
+    return Failure(f"The connection to {url} failed: {reason}.{hint}", retry=True)
 
 
 def refused(url: str, model: str, key: str, status: int, headers: Mapping[str, str], body: str) -> Failure:
@@ -134,7 +139,7 @@ def refused(url: str, model: str, key: str, status: int, headers: Mapping[str, s
             numbers = [int(number) for match in _CONTEXT_TOKENS.finditer(body) for number in match.groups() if number]
             asked.context, asked.retry = min(numbers, default=0), False
             sentence = f"The prompt is longer than the context of {model!r}{said}."
-        case 404 if "model" in body.lower():
+        case 404 if "model" in body.lower() and not is_web_page(body):
             sentence = f"{url} has no model {model!r}{said}."
         case 404:
             sentence = f"{url} has no chat API: is the address right? Most end in /v1."

@@ -242,4 +242,4 @@ def _check_seconds(before: CommandRun | None) -> float:
     """
     if before is None:
         return TEST_SECONDS
-    return before.seconds / 3 if before.timed_out else 10.0 + 4.0 * before.seconds
+    return before.seconds / 3 if before.timed_out else 5.0 + 3.0 * before.seconds

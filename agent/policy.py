@@ -1,23 +1,37 @@
-"""The embedded policy's engine: a Llama forward pass in numpy, with batched sampling. No torch, loads in a blink.
+"""The embedded policy: a small Llama that is asked for many answers to one prompt: free samples, or the likeliest of
+given ones."""
 
-Reads the Hugging Face folder that transformers and vLLM read too. Why not a library: onnxruntime-genai needs an export
-of its own and cannot apply a LoRA folder; llama.cpp compiles for minutes; these are a hundred lines of matrix products.
-"""
-
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import deserialize
+from threadpoolctl import ThreadpoolController
 from tokenizers import Tokenizer
 
 from agent.errors import ModelError
+from agent.fix_templates import Variants
+from agent.llama import Array, Cache, Llama
 
-Array = NDArray[np.float32]
 SHIPPED = Path(__file__).parent / "weights"
+DISTINCT = 2 / 3
+"""Of the answers that are chosen among given ones, docs/lab-notes.md."""
+MOST_SCORED = 160
+"""Changed lines of one prompt that are read to their ends."""
+_SIDE_BY_SIDE = 128
+"""Answers that are scored as one batch; more would leave the processor's caches."""
+
+
+_blas = ThreadpoolController()
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def _one_thread(function: F) -> F:
+    """The products are small: a second thread gains little, and on a busy machine each waits for the other."""
+    limited: F = _blas.wrap(limits=1, user_api="blas")(function)
+    return limited
 
 
 @dataclass(frozen=True)
@@ -30,41 +44,17 @@ class Completion:
     logprob: float
 
 
-@dataclass(frozen=True)
-class Layer:
-    """Weights of one block; matrices are (in, out)."""
-
-    attention_norm: Array
-    qkv: Array
-    out: Array
-    mlp_norm: Array
-    gate_up: Array
-    down: Array
-
-
 class Policy:
     """A loaded model. Stateless between calls, safe to share between threads."""
 
     def __init__(self, folder: Path = SHIPPED) -> None:
         """Raises ModelError where the folder does not hold a Llama in Hugging Face format."""
         try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            weights = _read_weights(folder / "model.safetensors")
+            self._llama = Llama(folder)
             self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self.heads = int(config["num_attention_heads"])
-            self.limit = int(config["max_position_embeddings"])
-            self.end = int(config["eos_token_id"])
-            self._eps = float(config["rms_norm_eps"])
-            self._embedding = weights["model.embed_tokens.weight"]
-            self._norm = weights["model.norm.weight"]
-            self._layers = [_layer(weights, i) for i in range(config["num_hidden_layers"])]
         except Exception as error:  # any broken file ends here, whatever library noticed it
             raise ModelError(f"the embedded policy in {str(folder)!r} cannot be loaded: {error}") from error
-        width = self._embedding.shape[1] // self.heads
-        frequency = config.get("rope_theta", 10000.0) ** (-np.arange(0, width, 2, dtype=np.float32) / width)
-        angles = np.outer(np.arange(self.limit, dtype=np.float32), frequency)
-        self._cos = np.concatenate([np.cos(angles)] * 2, -1).astype(np.float32)
-        self._sin = np.concatenate([np.sin(angles)] * 2, -1).astype(np.float32)
+        self.limit, self.end = self._llama.limit, self._llama.end
 
     def count(self, text: str) -> int:
         """Tokens of a text."""
@@ -76,6 +66,7 @@ class Policy:
             raise ModelError(f"the embedded policy's tokenizer has no {token!r}")
         return int(found)
 
+    @_one_thread
     def sample(
         self,
         prompt: str,
@@ -98,19 +89,19 @@ class Policy:
             raise ModelError(f"the prompt has {len(ids)} tokens, the embedded policy takes {self.limit - max_tokens}")
         ends = {self.end, *map(self._id, stop)}
         allowed = None if first is None else [*map(self._id, first)]
-        hidden, prompt_keys = self._prefill(ids)
-        nothing = np.zeros((2, 1, self.heads, 0, prompt_keys[0].shape[-1]), np.float32)
-        rows = _Rows([[]], [n], [0.0], [nothing] * len(self._layers))
+        hidden, prompt_keys = self._llama.prefill(ids)
+        rows = _Rows([[]], [n], [0.0], [layer[:, None, :, :0] for layer in prompt_keys])
         done: list[tuple[list[int], int, float]] = []
         for step in range(max_tokens):
-            logits = hidden @ self._embedding.T
+            logits = self._llama.logits(hidden)
             if step == 0 and allowed is not None:
                 logits = _only(logits, allowed)
             rows, ended = rows.branch(_logprobs(logits, temperature), ends if step else {self.end}, temperature, rng)
             done += ended
             if not rows.tokens:
                 break
-            hidden = self._decode(rows, prompt_keys, len(ids) + step)
+            last = [tokens[-1] for tokens in rows.tokens]
+            hidden = self._llama.decode(last, rows.cache, prompt_keys, len(ids) + step)
         done += zip(rows.tokens, rows.counts, rows.logprobs, strict=True)
         found = [
             Completion(self.tokenizer.decode(tokens, skip_special_tokens=False), len(tokens), logprob)
@@ -119,51 +110,88 @@ class Policy:
         ]
         return [found[i] for i in rng.permutation(len(found))]
 
-    def _prefill(self, ids: Sequence[int]) -> tuple[Array, list[Array]]:
-        """Last hidden state (1, d) and, per layer, keys and values (2, heads, length, width) of the prompt."""
-        x = self._embedding[np.asarray(ids)]
-        cos, sin = self._cos[: len(ids)], self._sin[: len(ids)]
-        mask = np.triu(np.full((len(ids), len(ids)), -np.inf, np.float32), 1)
-        cache = []
-        for layer in self._layers:
-            q, k, v = self._project(layer, x)  # (heads, length, width)
-            q, k = _rotate(q, cos, sin), _rotate(k, cos, sin)
-            mixed = _softmax(q @ k.transpose(0, 2, 1) + mask) @ v
-            x = x + mixed.transpose(1, 0, 2).reshape(len(x), -1) @ layer.out
-            x = x + self._mlp(layer, x)
-            cache.append(np.stack([k, v]))
-        return _rms(x[-1:], self._norm, self._eps), cache
+    def choose(self, prompt: str, lines: Sequence[Variants], *, n: int) -> list[Completion]:
+        """n of the changed lines, the likeliest first: most of them different, and the likely ones again.
 
-    def _decode(self, rows: "_Rows", prompt_keys: list[Array], position: int) -> Array:
-        """Hidden states (rows, d) after the rows' last tokens; extends the rows' own keys and values."""
-        x = self._embedding[np.asarray([tokens[-1] for tokens in rows.tokens])]
-        cos, sin = self._cos[position], self._sin[position]
-        for i, layer in enumerate(self._layers):
-            q, k, v = (p.transpose(1, 0, 2) for p in self._project(layer, x))  # (rows, heads, width)
-            q, k = _rotate(q, cos, sin), _rotate(k, cos, sin)
-            own = rows.cache[i] = np.concatenate([rows.cache[i], np.stack([k, v])[:, :, :, None]], axis=3)
-            shared = prompt_keys[i]
-            length = shared.shape[2]
-            seen = (q.transpose(1, 0, 2) @ shared[0].transpose(0, 2, 1)).transpose(1, 0, 2)
-            said = np.einsum("nhd,nhtd->nht", q, own[0])
-            share = _softmax(np.concatenate([seen, said], -1))
-            mixed = (share[..., :length].transpose(1, 0, 2) @ shared[1]).transpose(1, 0, 2)
-            mixed = mixed + np.einsum("nht,nhtd->nhd", share[..., length:], own[1])
-            x = x + mixed.reshape(len(x), -1) @ layer.out
-            x = x + self._mlp(layer, x)
-        return _rms(x, self._norm, self._eps)
+        Drawing at random would say the same few again and again, and never what is in the sixtieth place. So DISTINCT
+        of the n are the likeliest ones, once each; the rest are shared out in proportion to how likely each is
+        (Sainte-Laguë), so that a vote shows what the policy thinks. Fewer where there are fewer changed lines."""
+        answers = [answer for line in lines for answer in line.changed]
+        scores = self.score(prompt, lines)
+        order = np.argsort(-scores, kind="stable")[: max(1, round(n * DISTINCT))]
+        order = order[np.isfinite(scores[order])]
+        if not len(order):
+            return []
+        logprobs = _logprobs(scores[order][None], 1.0)[0]
+        seats = _shared_out(np.exp(logprobs), n - len(order)) + 1
+        end = self.tokenizer.id_to_token(self.end)
+        return [
+            completion
+            for i, logprob, times in zip(order, logprobs, seats, strict=True)
+            for completion in [Completion(answers[i] + end, self.count(answers[i]) + 1, float(logprob))] * int(times)
+        ]
 
-    def _project(self, layer: Layer, x: Array) -> Iterator[Array]:
-        """Queries (scaled), keys and values, each (heads, rows, width)."""
-        q, k, v = np.split(_rms(x, layer.attention_norm, self._eps) @ layer.qkv, 3, -1)
-        width = q.shape[-1] // self.heads
-        q = q * np.float32(width**-0.5)
-        return (part.reshape(len(x), self.heads, width).transpose(1, 0, 2) for part in (q, k, v))
+    @_one_thread
+    def score(self, prompt: str, lines: Sequence[Variants], most: int = MOST_SCORED) -> Array:
+        """Log-probabilities at temperature 1 of all changed lines in a row, their ends included.
 
-    def _mlp(self, layer: Layer, x: Array) -> Array:
-        gate, up = np.split(_rms(x, layer.mlp_norm, self._eps) @ layer.gate_up, 2, -1)
-        out: Array = (gate / (1 + np.exp(-gate)) * up) @ layer.down
-        return out
+        A changed line is a branch off the unchanged one. How likely each branch begins is read from the unchanged
+        lines alone; the `most` likeliest are read to their ends, the others get -inf, as does one that is too long.
+        """
+        ids = self.tokenizer.encode(prompt).ids
+        hidden, cache = self._llama.prefill(ids)
+        first = _logprobs(self._llama.logits(hidden), 1.0)[0]
+        trunks = [self._trunk(line, ids, cache, first) for line in lines]
+        bounds = np.concatenate([trunk.bounds for trunk in trunks])
+        enough = np.sort(bounds)[-most] if len(bounds) > most else -np.inf
+        return np.concatenate([self._finish(trunk, len(ids), trunk.bounds >= enough) for trunk in trunks])
+
+    def _trunk(self, line: Variants, ids: list[int], cache: Cache, first: Array) -> "_Trunk":
+        """Read the unchanged line, and how likely each changed one leaves it where it does."""
+        trunk, *encoded = ([*e.ids, self.end] for e in self.tokenizer.encode_batch([line.unchanged, *line.changed]))
+        if len(ids) + len(trunk) > self.limit:
+            raise ModelError(f"prompt and line have {len(ids) + len(trunk)} tokens, the policy takes {self.limit}")
+        hidden, own = self._llama.extend(np.asarray([trunk[:-1]]), cache, len(ids))
+        logprobs = _logprobs(self._llama.logits(hidden[0]), 1.0)
+        along = first[trunk[0]] + np.concatenate([[0.0], np.cumsum(logprobs[np.arange(len(trunk) - 1), trunk[1:]])])
+        bounds = np.full(len(encoded), -np.inf, np.float32)
+        begins = [_common(tokens, trunk) for tokens in encoded]
+        for i, (tokens, begin) in enumerate(zip(encoded, begins, strict=True)):
+            if len(ids) + len(tokens) <= self.limit:
+                bounds[i] = along[begin - 1] + logprobs[begin - 1, tokens[begin]]
+        keys = [np.concatenate([old, new[:, 0]], axis=2) for old, new in zip(cache, own, strict=True)]
+        return _Trunk(encoded, begins, bounds, keys)
+
+    def _finish(self, trunk: "_Trunk", prompt: int, wanted: NDArray[np.bool_]) -> Array:
+        """The bounds of the wanted branches with the rest of each branch; -inf for the others."""
+        scores = np.where(wanted, trunk.bounds, -np.inf).astype(np.float32)
+        branches = [i for i in np.flatnonzero(np.isfinite(scores)) if trunk.begins[i] + 1 < len(trunk.answers[i])]
+        branches.sort(key=lambda i: len(trunk.answers[i]) - trunk.begins[i])
+        for start in range(0, len(branches), _SIDE_BY_SIDE):
+            chunk = branches[start : start + _SIDE_BY_SIDE]
+            rests = [trunk.answers[i][trunk.begins[i] :] for i in chunk]
+            inputs = np.zeros((len(chunk), max(map(len, rests)) - 1), int)
+            for row, rest in enumerate(rests):
+                inputs[row, : len(rest) - 1] = rest[:-1]
+            hidden, _ = self._llama.extend(inputs, trunk.keys, prompt, np.asarray([trunk.begins[i] for i in chunk]))
+            for row, (i, rest) in enumerate(zip(chunk, rests, strict=True)):
+                logprobs = _logprobs(self._llama.logits(hidden[row, : len(rest) - 1]), 1.0)
+                scores[i] += logprobs[np.arange(len(rest) - 1), rest[1:]].sum()
+        return scores
+
+
+@dataclass(frozen=True)
+class _Trunk:
+    """An unchanged line that has been read, and the changed lines that branch off it."""
+
+    answers: list[list[int]]
+    """Tokens, their ends included."""
+    begins: list[int]
+    """Where each leaves the trunk: the first token that differs."""
+    bounds: Array
+    """Log-probability of each up to and including that token: no whole answer is likelier."""
+    keys: Cache
+    """Per layer, keys and values (2, heads, length, width) of prompt and trunk."""
 
 
 @dataclass
@@ -174,7 +202,7 @@ class _Rows:
     tokens: list[list[int]]
     counts: list[int]
     logprobs: list[float]
-    cache: list[Array]
+    cache: Cache
 
     def branch(
         self, logprobs: Array, ends: set[int], temperature: float, rng: np.random.Generator
@@ -201,49 +229,19 @@ class _Rows:
         return _Rows([t for _, t, _, _ in kept], [c for _, _, c, _ in kept], [p for *_, p in kept], cache), ended
 
 
-def _read_weights(path: Path) -> dict[str, Array]:
-    weights = {}
-    for name, tensor in deserialize(path.read_bytes()):  # type: ignore[no-untyped-call]
-        raw = tensor["data"]
-        if tensor["dtype"] == "BF16":
-            values = (np.frombuffer(raw, np.uint16).astype(np.uint32) << 16).view(np.float32)
-        else:
-            kind = {"F32": np.float32, "F16": np.float16}[tensor["dtype"]]
-            values = np.frombuffer(raw, kind).astype(np.float32)
-        weights[name] = values.reshape(tensor["shape"])
-    return weights
+def _shared_out(shares: Array, n: int) -> NDArray[np.int_]:
+    """n seats in proportion to the shares, by Sainte-Laguë's divisors."""
+    seats = np.zeros(len(shares), int)
+    for _ in range(n):
+        seats[np.argmax(shares / (2 * seats + 1))] += 1
+    return seats
 
 
-def _layer(weights: dict[str, Array], index: int) -> Layer:
-    def matrix(*names: str) -> Array:
-        parts = [weights[f"model.layers.{index}.{name}.weight"] for name in names]
-        return np.ascontiguousarray(np.concatenate(parts).T)
-
-    return Layer(
-        attention_norm=weights[f"model.layers.{index}.input_layernorm.weight"],
-        qkv=matrix("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-        out=matrix("self_attn.o_proj"),
-        mlp_norm=weights[f"model.layers.{index}.post_attention_layernorm.weight"],
-        gate_up=matrix("mlp.gate_proj", "mlp.up_proj"),
-        down=matrix("mlp.down_proj"),
+def _common(tokens: Sequence[int], trunk: Sequence[int]) -> int:
+    """How many tokens at the beginning are the trunk's."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(tokens, trunk, strict=False)) if a != b), min(len(tokens), len(trunk))
     )
-
-
-def _rms(x: Array, weight: Array, eps: float) -> Array:
-    out: Array = x / np.sqrt(np.mean(x * x, -1, keepdims=True) + np.float32(eps)) * weight
-    return out
-
-
-def _rotate(x: Array, cos: Array, sin: Array) -> Array:
-    left, right = np.split(x, 2, -1)
-    turned: Array = np.concatenate([-right, left], -1)
-    return x * cos + turned * sin
-
-
-def _softmax(x: Array) -> Array:
-    e = np.exp(x - x.max(-1, keepdims=True))
-    out: Array = e / e.sum(-1, keepdims=True)
-    return out
 
 
 def _logprobs(logits: Array, temperature: float) -> Array:

@@ -1,12 +1,12 @@
 """A map of the repository for a task: the signatures that matter most, within a budget of tokens."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from agent.chat import count_tokens
-from agent.mentions import MOST_NAMESAKES, named_files, names_in
-from agent.symbol_rank import SymbolGraph
+from agent.mentions import MOST_NAMESAKES, Line, named_files, names_in
+from agent.symbol_rank import Indices, Ranking, SymbolGraph
 
 GAP = "⋮"
 """Stands for the lines that are left out."""
@@ -14,20 +14,24 @@ _CODE, _WORD = 1.0, 0.2  # a name written as code, and a plain word that happens
 _PATH, _STEM = 1.0, 0.2  # a path, and a plain word that happens to be a file's name
 
 
-def repo_map(graph: SymbolGraph, task: str, budget: int, suspicious: Mapping[str, float] | None = None) -> str:
+def repo_map(
+    graph: SymbolGraph,
+    task: str,
+    budget: int,
+    suspicious: Mapping[str, float] | None = None,
+    left_out: Collection[str] = (),
+) -> str:
     """The map for a task, at most `budget` tokens by `count_tokens`; "" where nothing fits or nothing is defined.
 
-    `suspicious`: paths with weights above 0, 1.0 as much as a path that the task names. Files come in the order of
-    their rank, each with its chosen signatures in the file's order. The same arguments give the same map.
+    `suspicious`: paths with weights above 0, 1.0 as much as a path that the task names. `left_out`: paths that are
+    ranked with the others, but not shown. Files come in the order of their rank, each with its chosen signatures in
+    the file's order. The same arguments give the same map.
     """
     table = graph.table
-    names, files = mentions(task, table.paths)
-    for path, weight in (suspicious or {}).items():
-        files[path] = files.get(path, 0.0) + weight
-    ranking = graph.rank(names, files)
-    order = np.argsort(-ranking.definitions, kind="stable")
+    ranking, order = _ranked(graph, task, suspicious)
+    is_shown = np.array([path not in left_out for path in table.paths], bool)
     chosen: dict[int, set[int]] = {}
-    for best in order.tolist():
+    for best in order[is_shown[table.definition_file[order]]].tolist():
         added = [index for index in _with_owners(graph, best) if index not in chosen.get(_file(graph, index), ())]
         file = _file(graph, best)
         cost = sum(count_tokens(table.signatures[index]) + 4 for index in added)
@@ -40,6 +44,18 @@ def repo_map(graph: SymbolGraph, task: str, budget: int, suspicious: Mapping[str
     return "\n".join(line for file in by_rank for line in _lines(graph, file, sorted(chosen[file])))
 
 
+def best_places(
+    graph: SymbolGraph, task: str, count: int, suspicious: Mapping[str, float] | None = None
+) -> list[tuple[Line, float]]:
+    """Where the definitions begin that matter most for the task, best first, with their shares of the rank."""
+    table = graph.table
+    ranking, order = _ranked(graph, task, suspicious)
+    return [
+        (Line(table.paths[_file(graph, best)], int(table.definitions["line"][best])), float(ranking.definitions[best]))
+        for best in order[:count].tolist()
+    ]
+
+
 def mentions(task: str, paths: Sequence[str]) -> tuple[dict[str, float], dict[str, float]]:
     """The identifiers and the files of `paths` that a text names, each with a weight above 0."""
     names = {name: _CODE if is_code else _WORD for name, is_code in names_in(task).items()}
@@ -50,6 +66,15 @@ def mentions(task: str, paths: Sequence[str]) -> tuple[dict[str, float], dict[st
         path: _STEM for name in names if len(stems.get(name, ())) <= MOST_NAMESAKES for path in stems.get(name, ())
     }
     return names, files | dict.fromkeys(named_files(task, paths), _PATH)
+
+
+def _ranked(graph: SymbolGraph, task: str, suspicious: Mapping[str, float] | None) -> tuple[Ranking, Indices]:
+    """The ranking for a task, and the definitions' indices, best first."""
+    names, files = mentions(task, graph.table.paths)
+    for path, weight in (suspicious or {}).items():
+        files[path] = files.get(path, 0.0) + weight
+    ranking = graph.rank(names, files)
+    return ranking, np.argsort(-ranking.definitions, kind="stable")
 
 
 def _file(graph: SymbolGraph, index: int) -> int:

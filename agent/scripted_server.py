@@ -6,8 +6,10 @@ Loopback only, on a port that the system picks. Every failure that real endpoint
 import json
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from threading import Event, Lock, Thread
 from typing import Any, Self
 
@@ -37,6 +39,12 @@ class Scripted:
     """Pieces after which nothing more comes, though the connection stays open."""
     cut_after: int | None = None
     """Pieces after which the connection is closed."""
+    drops: bool = False
+    """Whether the connection is closed without a word."""
+    hangs_up: bool = False
+    """Whether the connection is closed after the answer, though nothing in it said so."""
+    comments: int = 0
+    """How many signs of life precede the answer of a stream, as proxies send them while they wait."""
     says_done: bool = True
     """Whether the stream ends with [DONE]."""
     status: int = 200
@@ -63,6 +71,28 @@ def web_page(status: int = 200) -> Scripted:
     return Scripted(status=status, headers={"Content-Type": "text/html"}, body=page)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self._taken: list[socket.socket] = []
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        taken = super().get_request()
+        self._taken.append(taken[0])
+        return taken
+
+    def hang_up(self) -> None:
+        """Close the connections that are kept alive; only they outlive the server."""
+        for connection in self._taken:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Who asked has hung up, or does not speak our protocol: a part of the script."""
+
+
 class ScriptedServer:
     """Serves while it is entered. `requests` are the bodies that came, `headers` what came with them."""
 
@@ -71,8 +101,12 @@ class ScriptedServer:
         script: Sequence[Scripted] | Callable[[Body], Scripted] = (Scripted(),),
         models: Scripted | Sequence[str] = ("scripted",),
         context: int | None = None,
+        tls: SSLContext | None = None,
     ) -> None:
-        """A sequence is answered in order, its last one over and over; `models` is the answer to /models."""
+        """A sequence is answered in order, its last one over and over; `models` is the answer to /models.
+
+        `tls`: a server's context, with its certificate; None to speak plain HTTP.
+        """
         self._script = script
         if not isinstance(models, Scripted):
             listed = [{"id": name, "object": "model", "max_model_len": context} for name in models]
@@ -82,9 +116,11 @@ class ScriptedServer:
         self.headers: list[dict[str, str]] = []
         self._lock = Lock()
         self._closing = Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        self._server = _Server(self._handler())
+        if tls:
+            # The handshake is left to the thread of each connection: one that fails is nobody else's business.
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def __enter__(self) -> Self:
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -94,6 +130,7 @@ class ScriptedServer:
         self._closing.set()
         self._server.shutdown()
         self._server.server_close()
+        self._server.hang_up()
 
     def _answer(self, body: Body, headers: Mapping[str, str]) -> Scripted:
         with self._lock:
@@ -124,10 +161,14 @@ class ScriptedServer:
             def _send(self, answer: Scripted, body: Body) -> None:
                 if answer.silence:
                     server._closing.wait(answer.silence)
+                if answer.drops:
+                    self.close_connection = True
+                    return
                 try:
                     self._send_answer(answer, body)
                 except OSError:
                     pass  # who asked has hung up
+                self.close_connection = self.close_connection or answer.hangs_up
 
             def _send_answer(self, answer: Scripted, body: Body) -> None:
                 is_stream = bool(body.get("stream")) and answer.body is None and not answer.ignores_stream
@@ -136,6 +177,8 @@ class ScriptedServer:
                 for name, value in {"Content-Type": kind, "Transfer-Encoding": "chunked", **answer.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
+                for _ in range(answer.comments if is_stream else 0):
+                    self._send_chunk(b": processing\n\n")
                 pieces = _pieces(answer, body) if is_stream else [_whole(answer, body)]
                 for number, piece in enumerate(pieces):
                     if number == answer.stalls_after:

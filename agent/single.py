@@ -19,6 +19,7 @@ from agent.lint import new_problems
 from agent.localise import Localisation
 from agent.openai_model import SIDE_BY_SIDE, OpenAIModel
 from agent.state import OutOfTime, Proposal
+from agent.task_map import TaskMap
 from agent.templates import render
 from memory.records import Task, Tokens
 
@@ -92,9 +93,10 @@ class SingleProposer:
     ) -> "_Sampling":
         """The first answers; a prompt that turns out too long is shortened."""
         lost = Tokens()
+        task_map = TaskMap(task, localisation)
         for attempt in range(1, _MOST_BRIEFINGS + 1):
             room = _room(self._context)
-            briefing = brief(task, checkout, localisation, room.prompt)
+            briefing = brief(task, checkout, localisation, room.prompt, task_map)
             known_cut = self._model.cut_at
             temperature = TEMPERATURE if n > 1 else 0.0
             try:

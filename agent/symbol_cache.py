@@ -20,8 +20,8 @@ from agent.symbols import Symbols
 
 _log = logging.getLogger(__name__)
 
-SCHEMA = 1
-"""Raised with every change of the tables, of the queries, or of what counts as a reference."""
+SCHEMA = 2
+"""Raised with every change of the tables, of the queries, or of what is read of a file."""
 MOST_KEPT = 100_000
 """Blobs; of more the oldest are forgotten. A blob takes about 2 kB."""
 

@@ -8,10 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from agent.own_code import is_own_path, own_attributes
 from agent.symbol_cache import DEFINITION, REFERENCE, Packed, SymbolCache, key_of, pack
-from agent.symbols import LARGEST_FILE, language_of, read_symbols
+from agent.symbol_reader import SymbolReader
+from agent.symbols import LARGEST_FILE, NOTHING, language_of
 from agent.workspace import Blob, Repository
 
+MOST_FILES = 30_000
+"""A prompt waits for them all to be read from the cache and ranked."""
 _BATCH_BYTES = 16_000_000
 _BATCH_BLOBS = 500  # what a kill loses
 
@@ -21,7 +25,7 @@ class SymbolTable:
     """What the source files of a snapshot define and use. F files, D definitions, R pairs of file and name."""
 
     paths: tuple[str, ...]
-    """(F) sorted by git, those of a language that is read."""
+    """(F) sorted by git, own code in a language that is read."""
     definitions: npt.NDArray[np.void]
     """(D) of DEFINITION; `owner` is an index into this array, or -1."""
     definition_file: npt.NDArray[np.int64]
@@ -35,58 +39,82 @@ class SymbolTable:
     parsed: int
     """Blobs that were parsed for this."""
     left_out: int
-    """Files that the time was too short for."""
+    """Files that the time was too short for, or that were too many."""
 
 
 class _File(NamedTuple):
     blob: Blob
     language: str
-
-    @property
-    def key(self) -> str:
-        return key_of(self.blob.id, self.language)
+    key: str
+    """In the cache."""
 
 
 def symbols_of(
-    repository: Repository, snapshot: str, cache: SymbolCache, most_seconds: float = float("inf")
+    repository: Repository,
+    snapshot: str,
+    cache: SymbolCache,
+    most_seconds: float = float("inf"),
+    most_files: int = MOST_FILES,
 ) -> SymbolTable:
     """The symbols of the files of a commit in every language that is read.
 
-    Huge files are left out, and files that parsing did not get to within `most_seconds` of wall clock; what was parsed
-    is in the cache, so that the next call goes on from there. RepositoryError where git cannot read the commit.
+    Vendored and generated files are left out, of more than `most_files` the deepest, and files that parsing did not
+    get to within `most_seconds` of wall clock; what was parsed is in the cache, so that the next call goes on from
+    there. Huge files define nothing. RepositoryError where git cannot read the commit.
     """
-    files = [
-        _File(blob, language)
-        for blob in repository.blobs(snapshot)
-        if blob.size <= LARGEST_FILE and (language := language_of(blob.path))
+    blobs = repository.blobs(snapshot)
+    is_own = own_attributes(repository, blobs)
+    wanted = [
+        _File(blob, language, key_of(blob.id, language))
+        for blob in blobs
+        if (language := language_of(blob.path)) and is_own.get(blob.path, is_own_path(blob.path))
     ]
+    files = _shallowest(wanted, most_files)
     known = cache.load(dict.fromkeys(file.key for file in files))
-    deadline = time.monotonic() + most_seconds
-    parsed = 0
-    for batch in _batches({file.key: file for file in files if file.key not in known}):
-        found = {}
-        contents = repository.contents([file.blob.id for file in batch])
-        for file, content in zip(batch, contents, strict=True):
-            if time.monotonic() >= deadline:
+    missing = {file.key: file for file in files if file.key not in known}
+    parsed = _parse(repository, list(missing.values()), cache, time.monotonic() + most_seconds) if missing else {}
+    known |= parsed
+    return _table([file for file in files if file.key in known], known, len(parsed), len(wanted))
+
+
+def _parse(repository: Repository, files: Sequence[_File], cache: SymbolCache, deadline: float) -> dict[str, Packed]:
+    """The symbols of files, kept in the cache, by key; not of all where the time is up before."""
+    parsed: dict[str, Packed] = {}
+    sizes = repository.sizes([file.blob.id for file in files])
+    huge = [file.key for file, size in zip(files, sizes, strict=True) if size > LARGEST_FILE]
+    cache.store(dict.fromkeys(huge, pack(NOTHING)))
+    with SymbolReader() as reader:
+        for batch in _batches([(file, size) for file, size in zip(files, sizes, strict=True) if size <= LARGEST_FILE]):
+            found = {}
+            for file, content in zip(batch, repository.contents([file.blob.id for file in batch]), strict=True):
+                if time.monotonic() >= deadline:
+                    break
+                found[file.key] = pack(reader.read(content, file.language))
+            cache.store(found)
+            parsed |= found
+            if len(found) < len(batch):
                 break
-            found[file.key] = pack(read_symbols(content, file.language))
-        cache.store(found)
-        known |= found
-        parsed += len(found)
-        if len(found) < len(batch):
-            break
-    return _table([file for file in files if file.key in known], known, parsed, len(files))
+    return parsed | dict.fromkeys(huge, pack(NOTHING))
 
 
-def _batches(missing: Mapping[str, _File]) -> Iterator[list[_File]]:
+def _shallowest(files: list[_File], most: int) -> list[_File]:
+    """At most so many, in their order."""
+    if len(files) <= most:
+        return files
+    by_depth = sorted(range(len(files)), key=lambda index: files[index].blob.path.count("/"))
+    return [files[index] for index in sorted(by_depth[:most])]
+
+
+def _batches(files: Sequence[tuple[_File, int]]) -> Iterator[list[_File]]:
+    """The files, given with their bytes, in parts that fit into memory."""
     batch: list[_File] = []
-    size = 0
-    for file in missing.values():
+    total = 0
+    for file, size in files:
         batch.append(file)
-        size += file.blob.size
-        if len(batch) == _BATCH_BLOBS or size >= _BATCH_BYTES:
+        total += size
+        if len(batch) == _BATCH_BLOBS or total >= _BATCH_BYTES:
             yield batch
-            batch, size = [], 0
+            batch, total = [], 0
     if batch:
         yield batch
 

@@ -51,11 +51,10 @@ _IDENTITY = {
 
 
 class Blob(NamedTuple):
-    """A file of a commit: its path, the git id of its content, and its size in bytes."""
+    """A file of a commit: its path, and the git id of its content."""
 
     path: str
     id: str
-    size: int
 
 
 @dataclass(frozen=True)
@@ -198,12 +197,16 @@ class Repository:
     def blobs(self, snapshot: str) -> list[Blob]:
         """The regular files of a commit in git's order, without symlinks and submodules."""
         found = []
-        for entry in self.git("ls-tree", "-r", "-l", "-z", "--full-tree", snapshot).split(b"\0"):
+        for entry in self.git("ls-tree", "-r", "-z", "--full-tree", snapshot).split(b"\0"):
             facts, _, path = entry.partition(b"\t")
             if facts.startswith(b"100"):
-                _, _, blob, size = facts.split()
-                found.append(Blob(os.fsdecode(path), blob.decode(), int(size)))
+                found.append(Blob(os.fsdecode(path), facts.split()[2].decode()))
         return found
+
+    def sizes(self, blobs: Sequence[str]) -> list[int]:
+        """The bytes of the blobs of these ids, in their order."""
+        ids = "".join(f"{blob}\n" for blob in blobs).encode()
+        return [int(line) for line in self.git("cat-file", "--batch-check=%(objectsize)", stdin=ids).split()]
 
     def contents(self, blobs: Sequence[str]) -> list[bytes]:
         """What the blobs of these ids hold, in their order, all in memory at once."""

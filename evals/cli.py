@@ -52,7 +52,10 @@ def classics(limit: int | None, as_json: bool, candidates: int | None, seed: int
 @click.option("--count", type=click.IntRange(min=1), default=500, show_default=True, help="Functions.")
 @click.option("--marks", type=click.IntRange(1, 10), default=3, show_default=True, help="Marked lines per function.")
 @click.option("--samples", type=click.IntRange(min=1), default=64, show_default=True, help="Answers per function.")
-@click.option("--temperature", type=click.FloatRange(min=0.05), default=0.8, show_default=True)
+@click.option("--temperature", type=click.FloatRange(min=0.05), help="[default: the command's]")
+@click.option(
+    "--templates", type=click.FloatRange(0, 1), metavar="SHARE", help="Of the answers.  [default: the command's]"
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--model", type=click.Path(file_okay=False, exists=True), help="Model folder instead of the shipped one.")
 @click.option(
@@ -63,7 +66,8 @@ def repair(
     count: int,
     marks: int,
     samples: int,
-    temperature: float,
+    temperature: float | None,
+    templates: float | None,
     seed: int,
     model: str | None,
     wheels: str,
@@ -86,7 +90,9 @@ def repair(
             click.echo(f"{done}/{len(cases)}", err=True)
 
     cases = bench.make_cases(bench.fetch_held_out(Path(wheels)), count, marks, seed)
-    repairs = bench.measure(cases, Policy(Path(model) if model else SHIPPED), samples, temperature, seed, tell)
+    given = {"temperature": temperature, "template_share": templates}
+    sampling = bench.Sampling(samples=samples, seed=seed, **{k: v for k, v in given.items() if v is not None})
+    repairs = bench.measure(cases, Policy(Path(model) if model else SHIPPED), sampling, tell)
     if as_json:
         rows = [r.model_dump() for r in repairs]
         click.echo(json.dumps({"functions": len(repairs), "marks": marks, "table": bench.table(repairs), "rows": rows}))
@@ -176,3 +182,31 @@ def localize(repo: Path, commits: int, rows: Path | None, as_json: bool) -> None
         click.echo(json.dumps({"questions": len(answers), "answers": [answer.model_dump() for answer in answers]}))
     else:
         show_localization(answers, Console())
+
+
+@evaluate.command(name="map")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option(
+    "--folder", type=click.Path(file_okay=False), default="runs/map", show_default=True, help="Keeps what was fetched."
+)
+@click.option("--aider", type=click.Path(dir_okay=False, exists=True), help="A Python that has aider installed.")
+@click.option("--no-aider", is_flag=True, help="Measure ours alone.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def map_(rounds: int, folder: str, aider: str | None, no_aider: bool, as_json: bool) -> None:
+    """The repository map of Django (2,818 Python files), beside aider's: CPU seconds, memory, cache.
+
+    Fetches Django's source and installs aider into an environment of its own, once.
+    """
+    import json
+    from tempfile import TemporaryDirectory
+
+    from evals.map_speed import markdown, measure, prepare
+
+    def tell(text: str) -> None:
+        click.echo(text, err=True)
+
+    python = Path(aider) if aider else None
+    with TemporaryDirectory(prefix="sleepwright-map-") as scratch:
+        tools = prepare(Path(folder), Path(scratch).resolve(), python, with_aider=not no_aider, tell=tell)
+        measured = [measure(tool, rounds, tell) for tool in tools]
+    click.echo(json.dumps([one.model_dump() for one in measured]) if as_json else markdown(measured))

@@ -9,11 +9,14 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
+from math import inf
 from pathlib import Path
 
+from agent.embedded import TEMPERATURE, TEMPLATE_SHARE, complete
 from agent.errors import ConfigError
+from agent.fix_templates import Variants
 from agent.function_view import END, MARKS, answer, prompt, read_answer
 from agent.policy import Policy
 from evals.estimates import pass_at_k
@@ -30,11 +33,16 @@ class Repair(Record):
     prompt_tokens: int
     samples: int
     right: int
-    """Samples that gave the original back."""
-    greedy_right: bool
+    """Free samples that gave the original back."""
     majority_right: bool
-    """Whether the most frequent answer is right; the earliest of the most frequent ones."""
+    """Whether the most frequent free sample is right; the earliest of the most frequent ones."""
+    nats: float
+    """-log p of the right answer, its end included: a measure that samples do not blur."""
+    rank: int | None
+    """The place of the right one among the command's different answers, in the order in which it checks them: votes,
+    then earliest; None where it is not among them."""
     distinct: int
+    """Different answers of the command."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,17 @@ class Case:
     @property
     def question(self) -> str:
         return prompt(self.bug.broken, self.marked)
+
+    @property
+    def answer(self) -> str:
+        """The right one, without its end."""
+        return answer(self.bug.fixed, self.bug.broken, self.marked, self.bug.line)
+
+    @property
+    def unchanged(self) -> str:
+        """The faulty line as an answer."""
+        line = self.bug.broken[self.bug.line]
+        return answer([line], self.bug.broken, self.marked, self.bug.line)
 
     @property
     def original(self) -> list[str]:
@@ -68,7 +87,7 @@ def fetch_held_out(folder: Path) -> list[Path]:
 def make_cases(wheels: Sequence[Path], count: int, marks: int, seed: int) -> list[Case]:
     """`count` broken functions with `marks` marked lines (fewer where the function is shorter)."""
     rng = random.Random(seed)
-    functions = sorted(read_functions(wheels))
+    functions = sorted(text for text in read_functions(wheels) if text.startswith(("def ", "async def ")))
     rng.shuffle(functions)
     cases: list[Case] = []
     for text in functions:
@@ -80,61 +99,91 @@ def make_cases(wheels: Sequence[Path], count: int, marks: int, seed: int) -> lis
     return cases
 
 
-def measure(
-    cases: Sequence[Case], policy: Policy, samples: int, temperature: float, seed: int, progress: Callable[[int], None]
-) -> list[Repair]:
+@dataclass(frozen=True)
+class Sampling:
+    """How the answers are drawn; the defaults are the command's."""
+
+    samples: int = 64
+    temperature: float = TEMPERATURE
+    template_share: float = TEMPLATE_SHARE
+    """Share of the answers that is held to the templates of agent/fix_templates.py."""
+    seed: int = 0
+
+
+def measure(cases: Sequence[Case], policy: Policy, sampling: Sampling, progress: Callable[[int], None]) -> list[Repair]:
     """Sample answers for every case and count the right ones."""
     found = []
     for i, case in enumerate(cases):
         if policy.count(case.question) + 64 <= policy.limit:
-            found.append(_attempt(case, policy, samples, temperature, seed + i))
+            found.append(_attempt(case, policy, replace(sampling, seed=sampling.seed + i)))
         progress(i + 1)
     return found
 
 
 def table(repairs: Sequence[Repair]) -> list[tuple[str, list[str]]]:
-    """Rows (name, cells): all, then by kind of bug. Cells: n, pass@1, greedy, maj, pass@8, pass@64 in per cent."""
+    """Rows (name, cells): all, then by kind of bug; the cells are those of HEADINGS, rates in per cent."""
     kinds = sorted({r.kind for r in repairs})
     groups = [("all", list(repairs)), *((kind, [r for r in repairs if r.kind == kind]) for kind in kinds)]
-    return [(name, [str(len(group)), *(f"{100 * value:.1f}" for value in rates(group))]) for name, group in groups]
+    return [
+        (name, [str(len(group)), *(f"{100 * value:.1f}" for value in rates(group)), f"{surprise(group):.2f}"])
+        for name, group in groups
+    ]
+
+
+HEADINGS = ("n", "pass@1", "maj@n", "pass@8", "pass@64", "first", "first 8", "any", "nats")
+"""pass@k and maj@n of free samples; first, first 8 and any of the command's answers in the order of its checks."""
 
 
 def rates(group: Sequence[Repair]) -> list[float]:
-    """pass@1, greedy, majority of all samples, pass@8, pass@64 (as far as there are samples), means over functions."""
+    """Means over functions: pass@1, majority, pass@8, pass@64 (as far as there are samples) of free samples, then the
+    shares whose right answer is the command's first, among its first 8, and among all."""
 
     def mean(values: Sequence[float]) -> float:
         return sum(values) / len(values)
 
     return [
         mean([r.right / r.samples for r in group]),
-        mean([float(r.greedy_right) for r in group]),
         mean([float(r.majority_right) for r in group]),
         *(mean([pass_at_k(r.samples, r.right, min(k, r.samples)) for r in group]) for k in (8, 64)),
+        *(mean([float(r.rank is not None and r.rank <= k) for r in group]) for k in (1, 8, inf)),
     ]
 
 
-def _attempt(case: Case, policy: Policy, samples: int, temperature: float, seed: int) -> Repair:
+def surprise(group: Sequence[Repair]) -> float:
+    """Mean nats of the right answer."""
+    return sum(r.nats for r in group) / len(group)
+
+
+def _attempt(case: Case, policy: Policy, sampling: Sampling) -> Repair:
     first = MARKS[: len(case.marked)]
+    free = policy.sample(
+        case.question, n=sampling.samples, temperature=sampling.temperature, seed=sampling.seed, first=first, stop=MARKS
+    )
+    drawn = Counter(c.text for c in free)
     told = [
         c.text
-        for c in policy.sample(case.question, n=samples, temperature=temperature, seed=seed, first=first, stop=MARKS)
-    ]
-    greedy = policy.sample(case.question, n=1, temperature=0, first=first, stop=MARKS)[0].text
-    counts = Counter(told)
-    verdict = {text: _is_right(case, text) for text in {*counts, greedy}}
+        for c in complete(
+            policy, case.bug.broken, case.marked, sampling.samples, sampling.seed, sampling.temperature,
+            sampling.template_share,
+        )
+    ]  # fmt: skip
+    votes = Counter(told)
+    verdict = {text: _is_right(case, text) for text in {*drawn, *votes}}
+    ranked = [text for text, _ in votes.most_common()]
     return Repair(
         kind=case.bug.kind,
         marks=len(case.marked),
         prompt_tokens=policy.count(case.question),
-        samples=samples,
-        right=sum(number for text, number in counts.items() if verdict[text]),
-        greedy_right=verdict[greedy],
-        majority_right=verdict[max(counts, key=lambda text: (counts[text], -told.index(text)))],
-        distinct=len(counts),
+        samples=sampling.samples,
+        right=sum(number for text, number in drawn.items() if verdict[text]),
+        majority_right=verdict[drawn.most_common(1)[0][0]],
+        nats=-float(policy.score(case.question, [Variants(case.unchanged, (case.answer,))])[0]),
+        rank=next((place for place, text in enumerate(ranked, 1) if verdict[text]), None),
+        distinct=len(votes),
     )
 
 
 def _is_right(case: Case, text: str) -> bool:
-    if text == answer(case.bug.fixed, case.bug.broken, case.marked, case.bug.line) + END:
+    if text == case.answer + END:
         return True
     return read_answer(text.removesuffix(END), case.bug.broken, case.marked) == case.original

@@ -10,6 +10,7 @@ from evals.classics import Attempt
 from evals.estimates import wilson_interval
 from evals.localize import DEPTHS, Answer, gain, mean_reciprocal_rank, recall_at
 from evals.memory_speed import Measured
+from evals.repair import HEADINGS
 from evals.speed import Timing
 
 
@@ -44,14 +45,12 @@ def show_attempts(attempts: Sequence[Attempt], console: Console) -> None:
 
 
 def show_rates(rows: Sequence[tuple[str, list[str]]], console: Console) -> None:
-    """The table of `evals.repair.table`."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("kind of bug", no_wrap=True)
-    for heading in ("functions", "pass@1", "greedy", "majority", "pass@8", "pass@64"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, cells in rows:
-        table.add_row(name, *cells)
-    console.print(table)
+    """The table of `evals.repair.table`. Not a table of rich's, which cuts cells where a terminal is narrow."""
+    grid = [["kind of bug", *HEADINGS], *([name, *cells] for name, cells in rows)]
+    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+    for name, *cells in grid:
+        line = "  ".join([name.ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))])
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_timings(timings: Sequence[Timing], console: Console) -> None:

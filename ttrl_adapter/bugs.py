@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.function_view import common_ends
+from agent.syntax import RIVALS, Change, Names, Slot, names_of, slots
 
 
 @dataclass(frozen=True)
@@ -23,37 +24,7 @@ class Bug:
     fixed: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Slot:
-    """A place in the tree: `field` of `parent`, or one element of that list."""
-
-    parent: ast.AST
-    field: str
-    index: int | None = None
-
-    def put(self, value: Any) -> Any:
-        """Put a value there; returns what was there."""
-        if self.index is None:
-            old = getattr(self.parent, self.field)
-            setattr(self.parent, self.field, value)
-        else:
-            values = getattr(self.parent, self.field)
-            old, values[self.index] = values[self.index], value
-        return old
-
-
-Change = tuple[Slot, Any]
 Kind = Callable[[ast.AST, Slot, "Names", random.Random], Iterator[Change]]
-
-
-@dataclass(frozen=True)
-class Names:
-    """What else occurs in the unit: material for wrong variables, attributes and calls."""
-
-    variables: tuple[str, ...]
-    attributes: tuple[str, ...]
-    numbers: tuple[int, ...]
-    texts: tuple[str, ...]
 
 
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -81,22 +52,6 @@ OPERATORS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
     ast.BitXor: (ast.BitOr, ast.BitAnd),
     ast.LShift: (ast.RShift,),
     ast.RShift: (ast.LShift,),
-}
-CONFUSED = (
-    "min max", "any all", "append extend insert add", "remove discard pop", "pop popleft", "append appendleft",
-    "upper lower title capitalize", "startswith endswith", "find rfind index", "split rsplit splitlines partition",
-    "strip lstrip rstrip", "floor ceil round", "keys values items", "sorted reversed", "sum len max min",
-    "str repr", "int float", "bisect_left bisect_right bisect insort", "isdigit isalpha isalnum", "ljust rjust center",
-    "heappush heappop", "left right", "start end stop", "first last", "prev next", "parent child children",
-    "row col", "rows cols columns", "width height", "x y", "i j k", "low high mid", "lo hi mid", "key value", "src dst",
-    "source target", "head tail", "begin end", "size length count", "lower upper", "minimum maximum", "old new",
-    "before after", "union intersection difference", "set list tuple dict", "get pop setdefault", "read write",
-    "ValueError TypeError KeyError IndexError", "range enumerate", "zip map", "a b c", "n m",
-)  # fmt: skip
-RIVALS: dict[str, tuple[str, ...]] = {
-    word: tuple({other for row in CONFUSED if word in row.split() for other in row.split() if other != word})
-    for row in CONFUSED
-    for word in row.split()
 }
 
 
@@ -185,7 +140,8 @@ def wrong_constant(node: ast.AST, slot: Slot, names: Names, rng: random.Random) 
     elif value is None:
         yield slot, ast.Constant(rng.choice((0, False, True, "")))
     elif isinstance(value, str) and not value.endswith("..."):
-        others = [t for t in names.texts if t != value] + [value[1:], value[:-1], value + " ", ""]
+        # Another text of the unit only where the right one can be read elsewhere in it.
+        others = [t for t in names.texts if value in names.repeated] + [value[1:], value[:-1], value + " ", ""]
         yield slot, ast.Constant(rng.choice([t for t in others if t != value] or [" "]))
 
 
@@ -201,7 +157,9 @@ def wrong_variable(node: ast.AST, slot: Slot, names: Names, rng: random.Random) 
 def wrong_attribute(node: ast.AST, slot: Slot, names: Names, rng: random.Random) -> Iterator[Change]:
     if isinstance(node, ast.Attribute):
         rivals = RIVALS.get(node.attr, ())
-        others = rivals if rivals and rng.random() < 0.7 else [a for a in names.attributes if a != node.attr]
+        # Another attribute of the unit only where the right one can be read elsewhere in it.
+        known = [a for a in names.attributes if a != node.attr] if node.attr in names.repeated else []
+        others = rivals if rivals and rng.random() < 0.7 else known
         if others:
             yield slot, ast.Attribute(node.value, rng.choice(others), node.ctx)
 
@@ -228,10 +186,9 @@ def arguments(node: ast.AST, slot: Slot, names: Names, rng: random.Random) -> It
 
 def missing_call(node: ast.AST, slot: Slot, names: Names, rng: random.Random) -> Iterator[Change]:
     if isinstance(node, ast.Call) and not node.keywords:
-        if isinstance(node.func, ast.Attribute) and len(node.args) <= 1:
+        if isinstance(node.func, ast.Attribute) and not node.args:
             yield slot, node.func.value
-            if not node.args:
-                yield slot, node.func
+            yield slot, node.func
         elif isinstance(node.func, ast.Name) and len(node.args) == 1 and not isinstance(node.args[0], ast.Starred):
             yield slot, node.args[0]
 
@@ -285,7 +242,7 @@ def statements(node: ast.AST, slot: Slot, names: Names, rng: random.Random) -> I
         place = Slot(node, field)
         for i, statement in enumerate(block):
             rest = block[:i] + block[i + 1 :]
-            small = isinstance(statement, ast.AugAssign | ast.Expr | ast.Assign | ast.Break | ast.Continue)
+            small = isinstance(statement, ast.AugAssign | ast.Break | ast.Continue)
             guard = isinstance(statement, ast.If) and len(statement.body) == 1 and not statement.orelse
             if rest and (small or (guard and isinstance(statement.body[0], ast.Return | ast.Continue | ast.Raise))):
                 yield place, rest
@@ -330,8 +287,8 @@ def break_function(text: str, rng: random.Random) -> Bug | None:
         tree = ast.parse(text)
     except (SyntaxError, RecursionError):
         return None
-    names = _names(tree)
-    nodes = list(_slots(tree))
+    names = names_of(tree)
+    nodes = list(slots(tree))
     kinds = list(KINDS)
     while kinds:
         kind = rng.choices(kinds, [KINDS[k][1] for k in kinds])[0]
@@ -361,36 +318,6 @@ def difference(kind: str, right: Sequence[str], wrong: Sequence[str]) -> Bug | N
     if len(bad) == 1 and len(good) <= 3:
         return Bug(kind, tuple(wrong), head, tuple(good))
     return None
-
-
-def _slots(tree: ast.AST) -> Iterator[tuple[ast.AST, Slot]]:
-    """Every node below `tree` with the slot that it sits in."""
-    todo = [tree]
-    while todo:
-        parent = todo.pop()
-        for field, value in ast.iter_fields(parent):
-            items = enumerate(value) if isinstance(value, list) else [(None, value)]
-            for index, node in items:
-                if isinstance(node, ast.AST):
-                    yield node, Slot(parent, field, index)
-                    todo.append(node)
-
-
-def _names(tree: ast.AST) -> Names:
-    variables, attributes, numbers, texts = [], [], [], []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg):
-            variables.append(node.arg)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            variables.append(node.id)
-        elif isinstance(node, ast.Attribute):
-            attributes.append(node.attr)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool):
-            numbers.append(node.value)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            texts.append(node.value)
-    known = [tuple(dict.fromkeys(v)) for v in (variables, attributes)]
-    return Names(tuple(v for v in known[0] if v != "self"), known[1], tuple(dict.fromkeys(numbers)), tuple(texts))
 
 
 def _with(node: Any, **fields: Any) -> Any:

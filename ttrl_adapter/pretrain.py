@@ -5,7 +5,8 @@
 Data: functions of the standard library and of installed packages (corpus.py) with a fresh generated bug each time
 (bugs.py), in the form of agent/function_view.py. Early in training the answer repeats or repairs many lines: more to
 learn from each prompt that is read; later there is one bug and one line. The loss counts the answer fully and the
-prompt a little. Weights are written in Hugging Face format; transformers and vLLM load them unchanged.
+prompt a little. Examples are packed into rows of one length, so that the compiled step has one shape. Weights are
+written in Hugging Face format; transformers and vLLM load them unchanged.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -40,7 +41,7 @@ class Shape:
     vocab_size: int = 4096
     hidden_size: int = 256
     intermediate_size: int = 704
-    num_hidden_layers: int = 5
+    num_hidden_layers: int = 6
     num_attention_heads: int = 4
     max_position_embeddings: int = 512
     rope_theta: float = 10000.0
@@ -55,22 +56,23 @@ one: the task itself."""
 class Recipe:
     """How it is trained; the defaults are what the shipped weights were made with."""
 
-    minutes: float = 100.0
-    """Wall-clock budget; the schedule follows the clock, so that it always ends at a learning rate of zero."""
-    batch_tokens: int = 4096
+    million_tokens: float = 75.0
+    """Length of the training, padding included; the schedule follows it, so that it ends at a learning rate of zero."""
+    rows: int = 16
+    row_tokens: int = 256
+    """A batch is rows x row_tokens; several examples share a row and do not see each other."""
+    small_until: float = 0.15
+    """Share of training with one batch a step; later two."""
     muon_lr: float = 0.02
     adam_lr: float = 3e-3
-    prompt_weight: float = 0.1
-    """Loss weight of a prompt token; an answer token counts 1."""
-    prompt_share: float = 0.25
-    """Share of the prompt tokens whose loss is computed: the output layer is a quarter of the work."""
-    all_until: float = 0.3
-    many_until: float = 0.55
-    """Shares of training at which the stages `all` and `many` end."""
-    max_tokens: int = 224
+    prompt_weight: float = 0.03
+    """Mean loss weight of a prompt token; an answer token counts 1."""
+    scored_share: float = 0.375
+    """Share of the tokens whose loss is computed, answers first: the output layer is dear."""
+    all_until: float = 0.08
+    many_until: float = 0.6
+    """Shares of training at which the stages `all` and `many` end; before, a fifth of the examples has one bug."""
     seed: int = 0
-    elapsed: float = 0.0
-    """Minutes of the budget that an interrupted run had used, to go on with `--start`."""
 
 
 # --- data -----------------------------------------------------------------------------------------------------------
@@ -104,12 +106,12 @@ def make_example(text: str, stage: Stage, rng: random.Random) -> tuple[str, str]
         return None
     lines, repairs = bug.broken, {bug.line: bug.fixed}
     if stage != "one" and len(bug.fixed) == 1:
-        for _ in range(len(lines) // 4):
+        for _ in range(len(lines) // 3):
             more = break_function("\n".join(lines), rng)
             if more and len(more.fixed) == 1 and len(more.broken) == len(lines) and more.line not in repairs:
                 lines = more.broken
                 repairs[more.line] = more.fixed
-            if len(repairs) >= 5:
+            if len(repairs) >= 6:
                 break
     bare = ("else:", "try:", "finally:")
     others = [i for i, line in enumerate(lines) if i not in repairs and line.strip() not in bare]
@@ -122,25 +124,42 @@ def make_example(text: str, stage: Stage, rng: random.Random) -> tuple[str, str]
     return prompt(lines, marked), said + END
 
 
-Row = tuple[list[int], int]
-"""Token ids of prompt and answer, and how many of them are the prompt."""
+class Row(NamedTuple):
+    """Token ids of prompt and answer, and how many of them are the prompt."""
+
+    ids: list[int]
+    asked: int
 
 
-class Examples(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Endless padded batches (token ids, loss weights), both (examples, longest); the function order is shuffled anew
-    each epoch."""
+class Batch(NamedTuple):
+    """One shape for all batches: R rows of T tokens, K of which are scored."""
 
-    def __init__(self, functions: Sequence[str], tokenizer: Tokenizer, recipe: Recipe, started: float) -> None:
-        self.functions, self.tokenizer, self.recipe, self.started = functions, tokenizer, recipe, started
+    tokens: torch.Tensor
+    """(R, T) token ids."""
+    segments: torch.Tensor
+    """(R, T) which example of its row a token belongs to; tokens see their own only."""
+    scored: torch.Tensor
+    """(K,) positions in the flattened batch whose next token is scored."""
+    targets: torch.Tensor
+    """(K,) those next tokens."""
+    weights: torch.Tensor
+    """(K,) loss weights: 1 of an answer token, less of a prompt token, 0 of filling."""
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+
+class Examples(IterableDataset[Batch]):
+    """Endless packed batches; the function order is shuffled anew each epoch."""
+
+    def __init__(self, functions: Sequence[str], tokenizer: Tokenizer, recipe: Recipe, done: int) -> None:
+        self.functions, self.tokenizer, self.recipe, self.done = functions, tokenizer, recipe, done
+
+    def __iter__(self) -> Iterator[Batch]:
         recipe = self.recipe
-        worker = torch.utils.data.get_worker_info()
-        rng = random.Random(recipe.seed * 1000 + (worker.id if worker else 0))
+        seen = self.done
+        rng = random.Random(f"{recipe.seed} {seen}")
         pool: list[Row] = []
         while True:
             for text in rng.sample(self.functions, len(self.functions)):
-                progress = (time.time() - self.started) / (60 * recipe.minutes)
+                progress = seen / (1e6 * recipe.million_tokens)
                 stage: Stage = (
                     "all" if progress < recipe.all_until else "many" if progress < recipe.many_until else "one"
                 )
@@ -148,35 +167,62 @@ class Examples(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
                 if made is None:
                     continue
                 asked, said = (e.ids for e in self.tokenizer.encode_batch(list(made)))
-                if len(asked) + len(said) <= recipe.max_tokens:
-                    pool.append((asked + said, len(asked)))
+                if len(asked) + len(said) <= recipe.row_tokens:
+                    pool.append(Row(asked + said, len(asked)))
                 if len(pool) == 1024:
-                    yield from self._batches(pool, rng)
-                    pool = []
-
-    def _batches(
-        self, pool: list[tuple[list[int], int]], rng: random.Random
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        pool.sort(key=lambda row: len(row[0]))
-        groups: list[list[Row]] = [[]]
-        for row in pool:
-            if groups[-1] and (len(groups[-1]) + 1) * len(row[0]) > self.recipe.batch_tokens:
-                groups.append([])
-            groups[-1].append(row)
-        rng.shuffle(groups)
-        for group in groups:
-            width = max(len(ids) for ids, _ in group)
-            tokens = torch.zeros(len(group), width, dtype=torch.long)
-            weights = torch.zeros(len(group), width)
-            for i, (ids, asked) in enumerate(group):
-                tokens[i, : len(ids)] = torch.tensor(ids)
-                chosen = torch.rand(asked) < self.recipe.prompt_share
-                weights[i, :asked] = chosen * self.recipe.prompt_weight
-                weights[i, asked : len(ids)] = 1.0
-            yield tokens, weights
+                    packed = pack(pool, recipe.row_tokens)
+                    rng.shuffle(packed)
+                    pool = [row for rest in packed[len(packed) // recipe.rows * recipe.rows :] for row in rest]
+                    for start in range(0, len(packed) - recipe.rows + 1, recipe.rows):
+                        seen += recipe.rows * recipe.row_tokens
+                        yield batch_of(packed[start : start + recipe.rows], recipe, rng)
 
 
-# --- model: Llama, with the parameter names of transformers ---------------------------------------------------------
+def pack(pool: Sequence[Row], room: int) -> list[list[Row]]:
+    """Rows of examples, the longest first, each put where it leaves the least room."""
+    packed: list[list[Row]] = []
+    left: list[int] = []
+    for row in sorted(pool, key=lambda row: -len(row.ids)):
+        fitting = [i for i, space in enumerate(left) if space >= len(row.ids)]
+        if fitting:
+            best = min(fitting, key=lambda i: left[i])
+            packed[best].append(row)
+            left[best] -= len(row.ids)
+        else:
+            packed.append([row])
+            left.append(room - len(row.ids))
+    return packed
+
+
+def batch_of(packed: Sequence[Sequence[Row]], recipe: Recipe, rng: random.Random) -> Batch:
+    """The tensors of some packed rows."""
+    tokens = torch.zeros(recipe.rows, recipe.row_tokens, dtype=torch.long)
+    segments = torch.full((recipe.rows, recipe.row_tokens), -1)
+    said: list[int] = []
+    asked: list[int] = []
+    for r, examples in enumerate(packed):
+        start = 0
+        for number, row in enumerate(examples):
+            end = start + len(row.ids)
+            tokens[r, start:end] = torch.tensor(row.ids)
+            segments[r, start:end] = number
+            offset = r * recipe.row_tokens + start
+            asked += range(offset, offset + row.asked - 1)
+            said += range(offset + row.asked - 1, offset + len(row.ids) - 1)
+            start = end
+    most = int(recipe.scored_share * recipe.rows * recipe.row_tokens)
+    said = rng.sample(said, min(most, len(said)))
+    some = rng.sample(asked, min(most - len(said), len(asked)))
+    scored = torch.zeros(most, dtype=torch.long)
+    weights = torch.zeros(most)
+    scored[: len(said) + len(some)] = torch.tensor(said + some)
+    weights[: len(said)] = 1.0
+    if some:
+        weights[len(said) : len(said) + len(some)] = recipe.prompt_weight * len(asked) / len(some)
+    return Batch(tokens, segments, scored, tokens.flatten()[scored + 1], weights)
+
+
+# --- model: Llama, with the parameter names of transformers; matrix products in bfloat16 ----------------------------
 
 
 class Norm(nn.Module):
@@ -185,7 +231,14 @@ class Norm(nn.Module):
         self.weight = nn.Parameter(torch.ones(size))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.rms_norm(x, (x.shape[-1],), self.weight, 1e-6)
+        wide = x.float()
+        scale = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + 1e-6)
+        return (wide * scale * self.weight).bfloat16()
+
+
+def apply(layers: Sequence[nn.Linear], x: torch.Tensor) -> torch.Tensor:
+    """Several linear layers of one input as one product: their outputs side by side."""
+    return F.linear(x, torch.cat([layer.weight for layer in layers]).bfloat16())
 
 
 class Attention(nn.Module):
@@ -195,15 +248,15 @@ class Attention(nn.Module):
         self.heads = shape.num_attention_heads
         self.q_proj, self.k_proj, self.v_proj, self.o_proj = (nn.Linear(size, size, bias=False) for _ in range(4))
 
-    def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         batch, length, size = x.shape
-        q, k, v = (
-            p(x).view(batch, length, self.heads, -1).transpose(1, 2) for p in (self.q_proj, self.k_proj, self.v_proj)
-        )
+        projected = apply((self.q_proj, self.k_proj, self.v_proj), x)
+        q, k, v = projected.view(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        out: torch.Tensor = self.o_proj(mixed.transpose(1, 2).reshape(batch, length, size))
-        return out
+        # Written out: on a CPU the fused attention of torch takes a quarter of the step, this a tenth.
+        scores = (q @ k.transpose(-1, -2)) * (size // self.heads) ** -0.5 + mask
+        mixed = torch.softmax(scores.float(), -1).bfloat16() @ v
+        return apply((self.o_proj,), mixed.transpose(1, 2).reshape(batch, length, size))
 
 
 class MLP(nn.Module):
@@ -214,8 +267,8 @@ class MLP(nn.Module):
         self.down_proj = nn.Linear(shape.intermediate_size, shape.hidden_size, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
-        return out
+        gate, up = apply((self.gate_proj, self.up_proj), x).chunk(2, -1)
+        return apply((self.down_proj,), F.silu(gate) * up)
 
 
 class Layer(nn.Module):
@@ -224,14 +277,17 @@ class Layer(nn.Module):
         self.self_attn, self.mlp = Attention(shape), MLP(shape)
         self.input_layernorm, self.post_attention_layernorm = Norm(shape.hidden_size), Norm(shape.hidden_size)
 
-    def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+    def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin, mask)
         out: torch.Tensor = x + self.mlp(self.post_attention_layernorm(x))
         return out
 
 
 class Policy(nn.Module):
-    """Token ids (batch, length) to final hidden states; the embedding is tied to the output."""
+    """The training step's loss; the embedding is tied to the output."""
+
+    cos: torch.Tensor
+    sin: torch.Tensor
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -251,34 +307,34 @@ class Policy(nn.Module):
                 std = 0.05 / math.sqrt(2 * shape.num_hidden_layers) if into_stream else 0.05
                 nn.init.normal_(parameter, std=0.02 if "embed" in name else std)
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        length = tokens.shape[1]
+    def forward(self, batch: Batch, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weighted next-token loss, and the plain mean over answer tokens; the mask is `visible(batch.segments)`."""
+        embedding = self.embed_tokens.weight.bfloat16()
+        length = batch.tokens.shape[1]
         cos, sin = self.cos[:length], self.sin[:length]
-        x = self.embed_tokens(tokens)
+        x = F.embedding(batch.tokens, embedding)
         for layer in self.layers:
-            x = layer(x, cos, sin)
-        out: torch.Tensor = self.norm(x)
-        return out
+            x = layer(x, cos, sin, mask)
+        hidden = self.norm(x).flatten(0, 1)[batch.scored]
+        each = F.cross_entropy(F.linear(hidden, embedding).float(), batch.targets, reduction="none")
+        said = (batch.weights == 1.0).float()
+        answers = (each.detach() * said).sum() / said.sum()
+        return (each * batch.weights).sum() / batch.weights.sum(), answers
+
+
+def visible(segments: torch.Tensor) -> torch.Tensor:
+    """(R, 1, T, T), what is added to a score: 0 where a token sees another. Outside of the compiled step, which would
+    work it out again in every layer."""
+    together = segments[:, :, None] == segments[:, None, :]
+    return torch.where(together.tril(), 0.0, -30000.0).bfloat16()[:, None]
 
 
 def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    left, right = x.chunk(2, -1)
-    return (x * cos + torch.cat([-right, left], -1) * sin).to(x.dtype)
+    left, right = x.float().chunk(2, -1)
+    return (x.float() * cos + torch.cat([-right, left], -1) * sin).to(x.dtype)
 
 
 # --- training -------------------------------------------------------------------------------------------------------
-
-
-def loss_of(model: Policy, tokens: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weighted next-token loss, and the plain mean over answer tokens."""
-    hidden = model(tokens)[:, :-1]
-    target, weight = tokens[:, 1:], weights[:, 1:]
-    wanted = weight > 0
-    logits = F.linear(hidden[wanted], model.embed_tokens.weight)
-    each = F.cross_entropy(logits.float(), target[wanted], reduction="none")
-    weight = weight[wanted]
-    said = weight == 1.0
-    return (each * weight).sum() / weight.sum(), each[said].mean().detach()
 
 
 def optimizers(model: Policy, recipe: Recipe) -> list[torch.optim.Optimizer]:
@@ -292,55 +348,76 @@ def optimizers(model: Policy, recipe: Recipe) -> list[torch.optim.Optimizer]:
 
 
 def rate(progress: float) -> float:
-    """Share of the peak learning rate: warm-up over 1 %, flat to 50 %, then linear to zero."""
-    return min(progress / 0.01 + 0.05, 1.0, 2 * (1 - progress))
+    """Share of the peak learning rate: warm-up over 1 %, flat to 45 %, then linear to zero."""
+    return max(0.0, min(progress / 0.01 + 0.05, 1.0, (1 - progress) / 0.55))
 
 
-def train(
-    functions: Sequence[str], tokenizer: Tokenizer, shape: Shape, recipe: Recipe, out: Path, start: Path | None
-) -> None:
-    torch.manual_seed(recipe.seed)
-    model = Policy(shape)
-    if start is not None:
-        model.load_state_dict({k.removeprefix("model."): v.float() for k, v in load_file(start).items()}, strict=False)
-    opts = optimizers(model, recipe)
-    peaks = [[group["lr"] for group in opt.param_groups] for opt in opts]
-    began = time.time()
-    started = began - 60 * recipe.elapsed
+@dataclass
+class Run:
+    """What a training has come to; all of it goes into the checkpoint."""
+
+    model: Policy
+    opts: list[torch.optim.Optimizer]
+    tokens: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+    def save(self, path: Path) -> None:
+        state = [self.model.state_dict(), [o.state_dict() for o in self.opts], self.tokens, self.steps, self.seconds]
+        torch.save(state, path.with_suffix(".part"))
+        path.with_suffix(".part").replace(path)
+
+    def load(self, path: Path) -> None:
+        model, opts, self.tokens, self.steps, self.seconds = torch.load(path, weights_only=True)
+        self.model.load_state_dict(model)
+        for opt, state in zip(self.opts, opts, strict=True):
+            opt.load_state_dict(state)
+
+
+def train(functions: Sequence[str], tokenizer: Tokenizer, shape: Shape, recipe: Recipe, run: Run, out: Path) -> None:
+    """Train to the recipe's end, with a checkpoint in `out` every few minutes."""
+    peaks = [[(group, group["lr"]) for group in opt.param_groups] for opt in optimizers(run.model, recipe)]
+    step_loss = torch.compile(run.model)
     data = iter(
-        DataLoader(Examples(functions, tokenizer, recipe, started), batch_size=None, num_workers=1, prefetch_factor=8)
+        DataLoader(
+            Examples(functions, tokenizer, recipe, run.tokens), batch_size=None, num_workers=1, prefetch_factor=24
+        )
     )
-    seen = examples = step = 0
-    recent: list[float] = []
-    while (progress := (time.time() - started) / (60 * recipe.minutes)) < 1:
-        tokens, weights = next(data)
-        for opt, rates in zip(opts, peaks, strict=True):
-            for group, peak in zip(opt.param_groups, rates, strict=True):
+    last, recent, began = time.time(), [], run.tokens
+    while (progress := run.tokens / (1e6 * recipe.million_tokens)) < 1:
+        for opt, groups in zip(run.opts, peaks, strict=True):
+            for group, (_, peak) in zip(opt.param_groups, groups, strict=True):
                 group["lr"] = peak * rate(progress)
-        with torch.autocast("cpu", torch.bfloat16):
-            loss, said = loss_of(model, tokens, weights)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for opt in opts:
+        batches = 1 if progress < recipe.small_until else 2
+        for _ in range(batches):
+            batch = Batch(*next(data))
+            loss, said = step_loss(batch, visible(batch.segments))
+            (loss / batches).backward()
+            run.tokens += batch.tokens.numel()
+            recent.append(said.item())
+        nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
+        for opt in run.opts:
             opt.step()
             opt.zero_grad(set_to_none=True)
-        recent.append(said.item())
-        seen, examples, step = seen + tokens.numel(), examples + len(tokens), step + 1
-        if step % 50 == 0:
-            spent = time.time() - began
+        run.steps += 1
+        if run.steps % 100 == 0:
+            spent, last = time.time() - last, time.time()
+            run.seconds += spent
             print(  # noqa: T201
-                f"{spent / 60:6.1f} min  step {step}  examples {examples:,}  tokens/s {seen / spent:,.0f}  "
-                f"answer loss {sum(recent[-50:]) / len(recent[-50:]):.4f}", flush=True,
-            )  # fmt: skip
-        if step % 200 == 0:
-            save(model, tokenizer, shape, recipe, out, {"examples": examples, "tokens": seen, "steps": step})
-    save(model, tokenizer, shape, recipe, out, {"examples": examples, "tokens": seen, "steps": step})
+                f"{run.seconds / 60:6.1f} min  {100 * progress:4.1f} %  step {run.steps}  "
+                f"tokens/s {(run.tokens - began) / spent:,.0f}  answer loss {sum(recent) / len(recent):.4f}",
+                flush=True,
+            )
+            recent, began = [], run.tokens
+        if run.steps % 500 == 0:
+            run.save(out / "checkpoint.pt")
+            save(run, tokenizer, shape, recipe, out)
+    save(run, tokenizer, shape, recipe, out)
 
 
-def save(model: Policy, tokenizer: Tokenizer, shape: Shape, recipe: Recipe, out: Path, counts: dict[str, int]) -> None:
+def save(run: Run, tokenizer: Tokenizer, shape: Shape, recipe: Recipe, out: Path) -> None:
     """The Hugging Face folder: config, tokenizer, weights in bfloat16, and the recipe that made them."""
-    out.mkdir(parents=True, exist_ok=True)
-    weights = {f"model.{name}": p.detach().bfloat16().contiguous() for name, p in model.named_parameters()}
+    weights = {f"model.{name}": p.detach().bfloat16().contiguous() for name, p in run.model.named_parameters()}
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
     tokenizer.save(str(out / "tokenizer.json"))
     end = tokenizer.token_to_id(END)
@@ -362,7 +439,10 @@ def save(model: Policy, tokenizer: Tokenizer, shape: Shape, recipe: Recipe, out:
         ("config.json", config),
         ("tokenizer_config.json", tokenizer_config),
         ("generation_config.json", generation),
-        ("training.json", {"recipe": asdict(recipe), **counts}),
+        (
+            "training.json",
+            {"recipe": asdict(recipe), "tokens": run.tokens, "steps": run.steps, "seconds": round(run.seconds)},
+        ),
     ):
         (out / name).write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
@@ -372,7 +452,8 @@ def main() -> None:
     parser.add_argument("--functions", type=Path, required=True, help="JSON lines written by ttrl_adapter.corpus")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json to use instead of training one")
-    parser.add_argument("--start", type=Path, help="model.safetensors to go on from")
+    parser.add_argument("--start", type=Path, help="model.safetensors to begin with instead of nothing")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     for cls in (Shape, Recipe):
         for name, default in asdict(cls()).items():
@@ -385,7 +466,15 @@ def main() -> None:
     path = given["tokenizer"]
     sample = random.Random(0).sample(functions, min(60_000, len(functions)))
     tokenizer = Tokenizer.from_file(str(path)) if path else train_tokenizer(sample, shape.vocab_size)
-    train(functions, tokenizer, shape, recipe, given["out"], given["start"])
+    torch.manual_seed(recipe.seed)
+    model = Policy(shape)
+    if given["start"]:
+        model.load_state_dict({k.removeprefix("model."): v.float() for k, v in load_file(given["start"]).items()})
+    run = Run(model, optimizers(model, recipe))
+    given["out"].mkdir(parents=True, exist_ok=True)
+    if given["resume"]:
+        run.load(given["out"] / "checkpoint.pt")
+    train(functions, tokenizer, shape, recipe, run, given["out"])
 
 
 if __name__ == "__main__":

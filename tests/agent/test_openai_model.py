@@ -2,10 +2,13 @@
 
 import json
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
+import trustme
 
 from agent.chat import Live, Message
 from agent.errors import ConfigError, ContextExceeded, ModelError
@@ -14,6 +17,7 @@ from agent.openai_model import OpenAIModel, Patience
 from agent.scripted_server import Body, Scripted, ScriptedServer, error, web_page
 from memory.records import Tokens
 
+CALM = Patience(connect=30, first_token=60, stall=60, retries=2, backoff=0.01, longest_wait=0.5)
 HASTY = Patience(connect=2, first_token=0.3, stall=0.3, retries=2, backoff=0.01, longest_wait=0.5)
 QUESTION = [Message("system", "Be brief."), Message("user", "What is 2 + 2?")]
 LONG = [Message("user", "word " * 2000)]
@@ -28,21 +32,36 @@ def closing() -> Iterator[None]:
         yield
 
 
-def client_of(url: str, key: str = "", limits: Limits | None = None, warn: list[str] | None = None) -> OpenAIModel:
+def client_of(
+    url: str,
+    key: str = "",
+    limits: Limits | None = None,
+    warn: list[str] | None = None,
+    patience: Patience = CALM,
+) -> OpenAIModel:
     """A model that the test need not close."""
     warned = [] if warn is None else warn
-    return _open.enter_context(OpenAIModel("scripted", url, key, limits=limits, patience=HASTY, warn=warned.append))
+    return _open.enter_context(OpenAIModel("scripted", url, key, limits=limits, patience=patience, warn=warned.append))
 
 
 def model(
-    server: ScriptedServer, key: str = "", limits: Limits | None = None, warned: list[str] | None = None
+    server: ScriptedServer,
+    key: str = "",
+    limits: Limits | None = None,
+    warned: list[str] | None = None,
+    patience: Patience = CALM,
 ) -> OpenAIModel:
-    return client_of(server.url, key, limits, warned)
+    return client_of(server.url, key, limits, warned, patience)
 
 
-def texts(script: Sequence[Scripted] | Callable[[Body], Scripted], n: int = 1) -> list[str]:
+def patience_for(answer: Scripted) -> Patience:
+    """Only who waits in vain has to be hasty: on a busy machine every answer takes a while."""
+    return HASTY if answer.silence or answer.stalls_after is not None else CALM
+
+
+def texts(script: Sequence[Scripted] | Callable[[Body], Scripted], n: int = 1, patience: Patience = CALM) -> list[str]:
     with ScriptedServer(script) as server:
-        return [reply.text for reply in model(server).sample(QUESTION, n=n)]
+        return [reply.text for reply in model(server, patience=patience).sample(QUESTION, n=n)]
 
 
 def test_several_completions_come_in_one_request_in_order() -> None:
@@ -133,6 +152,10 @@ ODD_ANSWERS = {
     "content in parts": Scripted(
         body='{"choices": [{"message": {"content": [{"type": "text", "text": "Done."}]}, "finish_reason": "stop"}]}'
     ),
+    "usage null": Scripted(body='{"choices": [{"message": {"content": "Done."}}], "usage": null}'),
+    "slow first token": Scripted(silence=0.1),
+    "signs of life before it": Scripted(comments=50),
+    "connection closed after it": Scripted(hangs_up=True),
     "comments, carriage returns, null content": Scripted(
         body=": ping\r\n\r\nevent: message\r\n"
         'data: {"choices": [{"index": 0, "delta": {"content": null}}], "usage": null}\r\n\r\n'
@@ -186,6 +209,13 @@ FAILURES = {
     "502 web page": (web_page(502), "failed with status 502 (it answers with a web page)"),
     "503": (error(503, "Loading model"), "still loading the model (Loading model)"),
     "529": (error(529, "Overloaded"), "is overloaded"),
+    "400": (error(400, "Messages must not be empty"), "status 400 (Messages must not be empty)"),
+    "404 web page": (
+        Scripted(status=404, headers={"Content-Type": "text/html"}, body="<html>No such model page</html>"),
+        "Most end in /v1",
+    ),
+    "429 with Retry-After again and again": (error(429, "Slow down", {"Retry-After": "0"}), "Gave up after 3 attempts"),
+    "504": (error(504, "Upstream timed out"), "failed with status 504 (Upstream timed out)"),
     "418": (error(418, "I'm a teapot"), "status 418 (I'm a teapot)"),
     "web page": (web_page(), "no chat completion: a web page"),
     "redirect": (Scripted(status=307, headers={"Location": "https://elsewhere.example/v1"}, body=""), "redirects to"),
@@ -202,6 +232,9 @@ FAILURES = {
     "cut stream": (Scripted(cut_after=2), "cut the connection in the middle of an answer"),
     "stream without end": (Scripted(finish=None, says_done=False), "stops in the middle"),
     "silence": (Scripted(silence=30), "did not begin to answer"),
+    "silence after the headers": (Scripted(stalls_after=0), "did not begin to answer"),
+    "nothing but signs of life": (Scripted(comments=3, stalls_after=0), "did not begin to answer"),
+    "dropped connection": (Scripted(drops=True), "The connection to"),
     "stall": (Scripted(stalls_after=2), "stopped in the middle of an answer"),
     "413": (error(413, "Payload too large"), "too large"),
 }
@@ -210,7 +243,7 @@ FAILURES = {
 @pytest.mark.parametrize(("answer", "sentence"), FAILURES.values(), ids=FAILURES.keys())
 def test_a_failure_ends_in_one_clear_sentence(answer: Scripted, sentence: str) -> None:
     with ScriptedServer([answer]) as server, pytest.raises(ModelError) as caught:
-        model(server, key="my-key").sample(QUESTION)
+        model(server, key="my-key", patience=patience_for(answer)).sample(QUESTION)
     message = str(caught.value)
     assert sentence in message
     assert server.url in message
@@ -247,6 +280,63 @@ def test_tls_where_there_is_none_is_explained() -> None:
             client.check()
 
 
+def test_plain_http_to_who_speaks_tls_is_explained() -> None:
+    with ScriptedServer(tls=certificate()) as server:
+        client = client_of(server.url.replace("https:", "http:"))
+        with pytest.raises(ModelError, match="failed: .* Is it https instead of http"):
+            client.check()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
+    with ScriptedServer(tls=certificate()) as server:
+        client = client_of(server.url, key="my-key")
+        for ask in (client.check, lambda: client.sample(QUESTION)):
+            with pytest.raises(ModelError, match="over TLS .* its certificate is not trusted"):
+                ask()
+    assert server.headers == []
+
+
+def certificate() -> ssl.SSLContext:
+    """Of an authority that this machine does not know."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def test_an_endpoint_that_takes_no_connection_is_not_waited_for() -> None:
+    with ExitStack() as sockets:
+        server = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        # Linux keeps one more than asked for; further ones are neither taken nor refused.
+        for _ in range(3):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        client = client_of(f"http://127.0.0.1:{server.getsockname()[1]}/v1", patience=Patience(connect=0.3))
+        with pytest.raises(ModelError, match="connecting timed out"):
+            client.check()
+
+
+def test_an_endpoint_that_takes_the_connection_and_says_nothing_fails_the_check() -> None:
+    with ScriptedServer(models=Scripted(silence=30)) as server:
+        with pytest.raises(ModelError, match="takes the connection but does not answer"):
+            client_of(server.url, patience=Patience(connect=0.3)).check()
+
+
+def test_a_connection_that_was_dropped_while_idle_is_made_anew() -> None:
+    with ScriptedServer([Scripted(hangs_up=True), Scripted(drops=True), Scripted()]) as server:
+        client = model(server)
+        assert [client.sample(QUESTION)[0].text for _ in range(2)] == ["Done.", "Done."]
+    assert len(server.requests) == 3
+
+
+def test_an_endpoint_that_has_answered_and_is_gone_is_asked_again() -> None:
+    with ScriptedServer() as server:
+        client = model(server)
+        client.sample(QUESTION)
+    with pytest.raises(ModelError, match="refuses connections.* Gave up after 3 attempts"):
+        client.sample(QUESTION)
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -280,7 +370,8 @@ def test_the_context_of_llama_cpp_is_read_from_its_own_field() -> None:
     ],
 )
 def test_what_may_pass_is_asked_again(failure: Scripted) -> None:
-    assert texts([failure, Scripted()]) == ["Done."]
+    patience = replace(patience_for(failure), first_token=60)
+    assert texts([failure, Scripted()], patience=patience) == ["Done."]
 
 
 def test_answers_that_were_complete_survive_a_cut() -> None:

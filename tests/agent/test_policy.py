@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
 from agent.errors import ModelError
+from agent.fix_templates import Variants
 from agent.function_view import MARKS, SPECIAL_TOKENS
 from agent.policy import Policy
 
@@ -79,6 +80,58 @@ def test_an_answer_begins_with_an_allowed_token(policy: Policy) -> None:
 def test_a_stop_token_ends_an_answer(policy: Policy) -> None:
     for c in policy.sample("a", n=50, first=MARKS[:2], stop=MARKS, max_tokens=30):
         assert not set(policy.tokenizer.encode(c.text).tokens[1:-1]) & set(MARKS)
+
+
+LINES = [
+    Variants("<|0|> a b c", ("<|0|> a b d", "<|0|> b", "<|0|> a b c d a", "<|0|> a d c")),
+    Variants("<|1|> d", ("<|1|> d d", "<|1|> a")),
+]
+
+
+def stepwise(policy: Policy, prompt: str, answer: str) -> float:
+    """The log-probability of an answer with its end, each token from a pass of its own."""
+    total, text = 0.0, prompt
+    for token in [*policy.tokenizer.encode(answer).tokens, "<|end|>"]:
+        wanted = policy.tokenizer.token_to_id(token)
+        hidden, _ = policy._llama.prefill(policy.tokenizer.encode(text).ids)
+        logits = policy._llama.logits(hidden)[0].astype(np.float64)
+        total += logits[wanted] - np.log(np.exp(logits - logits.max()).sum()) - logits.max()
+        text += " " + token
+    return float(total)
+
+
+def test_a_branch_scores_as_the_whole_answer_read_token_by_token(policy: Policy) -> None:
+    scores = policy.score("a b c d", LINES)
+    answers = [answer for line in LINES for answer in line.changed]
+    assert np.allclose(scores, [stepwise(policy, "a b c d", answer) for answer in answers], atol=1e-3)
+
+
+def test_the_branches_with_the_likeliest_beginnings_are_read(policy: Policy) -> None:
+    everything, some = policy.score("a b", LINES), policy.score("a b", LINES, most=3)
+    read = np.isfinite(some)
+    assert read.sum() == 3 and np.allclose(some[read], everything[read], atol=1e-4)
+
+
+def test_a_choice_is_of_the_likeliest_and_has_the_likely_ones_again(policy: Policy) -> None:
+    chosen = policy.choose("a b", LINES, n=9)
+    answers = [answer + "<|end|>" for line in LINES for answer in line.changed]
+    by_score = [answers[i] for i in np.argsort(-policy.score("a b", LINES))]
+    assert len(chosen) == 9 and list(dict.fromkeys(c.text for c in chosen)) == by_score
+    counts = [[c.text for c in chosen].count(answer) for answer in by_score]
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_two_thirds_of_a_choice_are_different(policy: Policy) -> None:
+    assert len({c.text for c in policy.choose("a b", LINES, n=6)}) == 4
+
+
+def test_without_changed_lines_there_is_no_choice(policy: Policy) -> None:
+    assert policy.choose("a b", [Variants("<|0|> a", ())], n=3) == []
+
+
+def test_a_line_that_is_too_long_is_a_clear_error(policy: Policy) -> None:
+    with pytest.raises(ModelError, match="tokens"):
+        policy.score("a b", [Variants("<|0|> " + "a " * 95, ("<|0|> b",))])
 
 
 def test_temperature_zero_says_the_same_every_time(policy: Policy) -> None:

@@ -5,11 +5,13 @@ import sys
 from pathlib import Path
 
 from agent.chat import count_tokens
-from agent.repo_map import repo_map
+from agent.repo_map import best_places, repo_map
 from agent.symbol_cache import SymbolCache
 from agent.symbol_rank import SymbolGraph
 from agent.symbol_table import SymbolTable, symbols_of
+from agent.symbols import LARGEST_FILE
 from agent.workspace import Repository
+from memory.home import MemoryHome
 
 
 def table(root: Path, cache: Path, most_seconds: float = float("inf")) -> SymbolTable:
@@ -46,6 +48,21 @@ def test_files_that_time_is_too_short_for_are_counted(repo: Path, tmp_path: Path
     assert (found.parsed, found.left_out, found.paths) == (0, 2, ())
 
 
+def test_of_too_many_files_the_deepest_are_left_out(repo: Path, tmp_path: Path) -> None:
+    repository = Repository.open(repo)
+    with SymbolCache(tmp_path / "s.db") as symbols:
+        found = symbols_of(repository, repository.snapshot(), symbols, most_files=1)
+    assert (found.paths, found.left_out) == (("calc.py",), 1)
+
+
+def test_a_huge_file_is_known_to_be_there_and_not_read(repo: Path, tmp_path: Path) -> None:
+    (repo / "huge.py").write_text("def huge(): ...\n" * (LARGEST_FILE // 10))
+    found = table(repo, tmp_path / "s.db")
+    assert "huge.py" in found.paths
+    assert not any("huge" in signature for signature in found.signatures)
+    assert table(repo, tmp_path / "s.db").parsed == 0
+
+
 def test_a_damaged_cache_is_made_anew(repo: Path, tmp_path: Path) -> None:
     (tmp_path / "s.db").write_bytes(b"no database" * 1000)
     assert [table(repo, tmp_path / "s.db").parsed for _ in range(2)] == [2, 0]
@@ -65,6 +82,19 @@ def test_a_file_that_the_task_names_comes_first(repo: Path, tmp_path: Path) -> N
 def test_a_suspicious_file_comes_first(repo: Path, tmp_path: Path) -> None:
     graph = SymbolGraph(table(repo, tmp_path / "s.db"))
     assert repo_map(graph, "", 1000, {"tests/test_calc.py": 1.0}).startswith("tests/test_calc.py")
+
+
+def test_files_that_are_shown_elsewhere_are_left_out(repo: Path, tmp_path: Path) -> None:
+    graph = SymbolGraph(table(repo, tmp_path / "s.db"))
+    assert "calc.py\n" in repo_map(graph, "add", 1000)
+    assert not repo_map(graph, "add", 1000, left_out={"calc.py"}).startswith("calc.py")
+
+
+def test_the_best_places_are_those_that_the_task_names(repo: Path, tmp_path: Path) -> None:
+    graph = SymbolGraph(table(repo, tmp_path / "s.db"))
+    ((place, share),) = best_places(graph, "`double` is wrong", 1)
+    assert place == ("calc.py", 5)
+    assert 0 < share < 1
 
 
 def test_a_file_that_others_use_comes_first_without_a_task(repo: Path, tmp_path: Path) -> None:
@@ -107,3 +137,15 @@ def test_two_processes_share_a_cache(repo: Path, tmp_path: Path) -> None:
     runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert [run.communicate()[0].strip() for run in runs] == ["62", "62"]
     assert table(repo, tmp_path / "s.db").parsed == 0
+
+
+def test_a_run_of_the_embedded_policy_does_not_pay_for_the_map(repo: Path) -> None:
+    code = (
+        "import io, sys; from pathlib import Path; from rich.console import Console; from agent.run import *\n"
+        "options = RunOptions('add is wrong', Path(sys.argv[1]), '', candidates=2, sandbox='none', delivery='none')\n"
+        "run(options, None, Console(file=io.StringIO()), Console(file=io.StringIO()))\n"
+        "print([name for name in ('openai', 'tree_sitter', 'agent.symbols') if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(repo)], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+    assert not MemoryHome.for_repository(Repository.open(repo).common_dir).symbols.exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.policy import Policy
-from evals.repair import Case, Repair, make_cases, measure, rates, table
+from evals.repair import Case, Repair, Sampling, make_cases, measure, rates, table
 
 SOURCE = """\
 def mean(values, default):
@@ -48,8 +48,10 @@ def test_the_same_seed_makes_the_same_cases(wheel: Path) -> None:
 def test_every_sample_of_the_shipped_policy_is_counted(wheel: Path) -> None:
     told: list[int] = []
     cases = make_cases([wheel], 2, 3, 0)
-    found = measure(cases, Policy(), 8, 1.0, 0, told.append)
-    assert told == [1, 2] and all(r.samples == 8 and 1 <= r.distinct <= 8 and 0 <= r.right <= 8 for r in found)
+    found = measure(cases, Policy(), Sampling(samples=8), told.append)
+    assert told == [1, 2]
+    assert all(r.samples == 8 and 1 <= r.distinct <= 8 and 0 <= r.right <= 8 and r.nats > 0 for r in found)
+    assert all(r.rank is None or 1 <= r.rank <= r.distinct for r in found)
 
 
 def repair(right: int, kind: str = "constant") -> Repair:
@@ -59,14 +61,15 @@ def repair(right: int, kind: str = "constant") -> Repair:
         prompt_tokens=50,
         samples=64,
         right=right,
-        greedy_right=right > 32,
         majority_right=right > 32,
+        nats=2.0,
+        rank=3 if right else None,
         distinct=4,
     )
 
 
 def test_rates_are_means_over_functions() -> None:
-    assert rates([repair(64), repair(0)]) == [0.5] * 5
+    assert rates([repair(64), repair(0)]) == [0.5, 0.5, 0.5, 0.5, 0.0, 0.5, 0.5]
 
 
 def test_the_table_has_a_row_for_all_and_one_per_kind() -> None:

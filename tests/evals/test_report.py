@@ -6,7 +6,7 @@ from io import StringIO
 from rich.console import Console
 
 from evals.classics import Attempt
-from evals.report import as_json, show_attempts
+from evals.report import as_json, show_attempts, show_rates
 
 ATTEMPTS = [
     Attempt(
@@ -35,6 +35,16 @@ def test_the_summary_has_an_interval() -> None:
 
 def test_a_problem_is_told_as_it_is() -> None:
     assert "heap: no [model]" in shown()
+
+
+def test_no_rate_is_cut_on_a_narrow_terminal() -> None:
+    console = Console(file=StringIO(), width=60)
+    show_rates([("wrong-variable", ["500", *["100.0"] * 7, "10.25"])], console)
+    assert isinstance(console.file, StringIO)
+    heads, cells = console.file.getvalue().splitlines()
+
+    assert heads.split("  ")[0] == "kind of bug" and heads.endswith("nats") and cells.split()[-1] == "10.25"
+    assert "…" not in heads + cells
 
 
 def test_json_says_the_same() -> None:

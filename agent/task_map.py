@@ -1,0 +1,65 @@
+"""The repository map of one task: built from its snapshot when it is first asked for, with symbols kept in the memory
+home by blob, so that an unchanged file is never parsed twice."""
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from agent.localise import Localisation, Suspect
+from agent.repo_map import best_places, repo_map
+from agent.symbol_cache import SymbolCache
+from agent.symbol_rank import SymbolGraph
+from agent.symbol_table import symbols_of
+from agent.workspace import Repository
+from memory.home import MemoryHome
+from memory.records import Task
+
+MOST_SECONDS = 30.0
+"""Wall clock for files that were never parsed before; the next run goes on from there."""
+_FAILING = 0.1  # weight of the file of a failing test: what it tests matters more
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TaskMap:
+    """What the map of the repository is ranked by. Cheap until `text` is asked for."""
+
+    task: Task
+    localisation: Localisation
+    most_seconds: float = MOST_SECONDS
+
+    def text(self, budget: int, left_out: Collection[str] = ()) -> str:
+        """The signatures that matter most for the task, at most `budget` tokens; "" where there are none.
+
+        Files in `left_out` have a say in the ranking but do not show up: their text is there already. Raises
+        RepositoryError where git cannot read the snapshot, StoreError where there is no memory home.
+        """
+        if budget <= 0:
+            return ""
+        return repo_map(self._graph, self.task.request, budget, self._suspicious, left_out)
+
+    def suspects(self, count: int) -> tuple[Suspect, ...]:
+        """Where the definitions begin that matter most, for a task of which nothing else says where to look."""
+        return tuple(
+            Suspect(place.path, place.line, score)
+            for place, score in best_places(self._graph, self.task.request, count, self._suspicious)
+        )
+
+    @cached_property
+    def _graph(self) -> SymbolGraph:
+        repository = Repository.open(Path(self.task.repo))
+        with SymbolCache(MemoryHome.for_repository(repository.common_dir).symbols) as cache:
+            table = symbols_of(repository, self.task.snapshot, cache, self.most_seconds)
+        if table.left_out:
+            _log.warning("the repository map leaves out %d files for want of time", table.left_out)
+        return SymbolGraph(table)
+
+    @cached_property
+    def _suspicious(self) -> dict[str, float]:
+        weights = {test.partition("::")[0]: _FAILING for test in self.localisation.failing}
+        for suspect in self.localisation.suspects:
+            weights[suspect.path] = max(weights.get(suspect.path, 0.0), suspect.score)
+        return weights
