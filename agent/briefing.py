@@ -69,6 +69,8 @@ class Orientation:
     """path:line, the most suspicious first."""
     rules: tuple[Excerpt, ...]
     files: str
+    notes: str
+    """What is remembered that bears on the task."""
     signatures: str
     """The repository's map; empty where it is small enough to be listed."""
 
@@ -81,13 +83,15 @@ def orient(task: Task, checkout: Checkout, localisation: Localisation, budget: i
     relevant = _relevant(task, checkout, localisation)
     tests = _tests(localisation, budget // 3)
     rules = _rules(checkout, relevant, budget // 3)
-    left = budget - sum(count_tokens(text) for text in (task.request, tests, *(rule.text for rule in rules))) - 500
+    told = (task.request, tests, *(rule.text for rule in rules), *localisation.notes)
+    left = budget - sum(count_tokens(text) for text in told) - 500
     suspects = [suspect for suspect in localisation.suspects if suspect.path.isprintable()][:MOST_SUSPECTS]
     return Orientation(
         tests=tests,
         failing=tuple(localisation.failing[:20]),
         suspects=tuple(f"{suspect.path}:{suspect.line}" for suspect in suspects),
         rules=tuple(rules),
+        notes="\n".join(localisation.notes),
         files=_listed(checkout, relevant, max(100, min(left // 2, 2_000))),
         signatures="" if len(checkout.files) <= FEW_FILES else task_map.text(left // 2),
     )
@@ -103,7 +107,7 @@ def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: in
     left = budget - count_tokens(task.request) - 600
     tests = _tests(localisation, left // 5)
     rules = _rules(checkout, relevant, left // 5)
-    left -= sum(count_tokens(text) for text in (tests, *(rule.text for rule in rules)))
+    left -= sum(count_tokens(text) for text in (tests, *(rule.text for rule in rules), *localisation.notes))
     shown = relevant + _others(checkout, relevant)
     excerpts = _excerpts(shown, checkout, localisation, left * (4 if is_small else 3) // 5)
     left -= sum(count_tokens(excerpt.text) + 12 for excerpt in excerpts)
@@ -120,6 +124,7 @@ def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: in
         excerpts=excerpts,
         signatures=signatures,
         rules=rules,
+        notes="\n".join(localisation.notes),
         files=_listed(checkout, relevant, left),
         marker=marker,
     )

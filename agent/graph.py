@@ -60,6 +60,8 @@ def run_task(task: Task, context: AgentContext, log: ExperienceLog) -> Experienc
     """Work on a task and remember it."""
     experience = solve(task, context)
     log.append(experience)
+    if context.memory:
+        context.memory.mark_used(experience.notes, experience.id)
     if context.run:
         context.run.finish()
     return experience

@@ -47,6 +47,8 @@ class Localisation:
     failing: tuple[str, ...]
     """Ids of the failing tests, as far as they could be told."""
     suspects: tuple[Suspect, ...]
+    notes: tuple[str, ...] = ()
+    """What is remembered that bears on the task, each as it is shown to a model."""
 
 
 def localise(

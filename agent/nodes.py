@@ -30,9 +30,17 @@ TEST_SECONDS = 60.0
 
 
 def recall(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
-    """Notes that bear on the task: none until there is a memory of notes."""
-    runtime.context.progress.step("recall", 0, 1)
-    return {"notes": ()}
+    """Notes that bear on the task and are true of the tree as it is."""
+    context = runtime.context
+    context.progress.step("recall", 0, 1)
+    if context.memory is None:
+        return {"notes": ()}
+    recall = context.memory.recall(state["task"].request)
+    if recall.problem:
+        context.progress.notice(recall.problem)
+    if recall.notes:
+        context.progress.notice(f"Recalled for {recall.tokens} tokens: notes {', '.join(recall.ids)}.")
+    return {"notes": recall.ids}
 
 
 def localise(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
@@ -59,7 +67,8 @@ def localise(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
             f"The test command was ended after {found.tests.seconds:.0f} s; a --timeout of more than five times as "
             "much gives it longer."
         )
-    return {"localisation": found}
+    notes = context.memory.recalled(state["notes"]) if context.memory else ()
+    return {"localisation": replace(found, notes=tuple(note.text for note in notes))}
 
 
 def propose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:

@@ -1,6 +1,7 @@
 """One run from its options to an exit code: puts the pieces together, shows the result, applies it as asked."""
 
 import json
+import os
 import shlex
 import signal
 from collections.abc import Callable, Iterator
@@ -26,9 +27,11 @@ from agent.report import result, say, show
 from agent.sandbox import Sandbox, bwrap_problem, open_sandbox
 from agent.state import AgentContext, Proposer
 from agent.workspace import Repository
+from memory.config import MemoryConfig
 from memory.errors import UserError
 from memory.experiences import ExperienceLog, new_id
 from memory.home import MemoryHome
+from memory.note_store import NoteStore
 from memory.records import Experience, Outcome, Task
 from memory.runs import Begun, NoSuchRun, Run
 
@@ -96,7 +99,10 @@ def run(
         repository.clean_leftovers(home.worktrees)
         under_way = resumed or stack.enter_context(Run.begin(home.runs, _begin(options, repository)))
         sandbox = open_sandbox(options.sandbox)
-        desk = _Desk(options, repository, home, sandbox, deadline, progress, under_way)
+        # The embedded model reads no notes.
+        reads_notes = served is not None or (proposer is not None and proposer.name != EmbeddedProposer.name)
+        notes = stack.enter_context(NoteStore.open(repository.root, _memory())) if reads_notes else None
+        desk = _Desk(options, repository, home, notes, sandbox, deadline, progress, under_way)
         with progress:
             experience = desk.work(proposer or desk.proposer(served, confirm), log)
         meter = served.model.meter if served else None
@@ -122,6 +128,7 @@ class _Desk:
     options: RunOptions
     repository: Repository
     home: MemoryHome
+    notes: NoteStore | None
     sandbox: Sandbox
     deadline: Deadline
     progress: ConsoleProgress
@@ -140,6 +147,7 @@ class _Desk:
             progress=self.progress,
             candidates=options.candidates or (4 if is_served(options.model, options.base_url) else 64),
             seed=options.seed,
+            memory=self.notes,
             deadline=self.deadline,
             run=self.under_way,
         )
@@ -158,7 +166,7 @@ class _Desk:
         """What asks the served model, None for the embedded one."""
         if served is None:
             return EmbeddedProposer(Policy())
-        from agent.rollout.toolbox import Workplace
+        from agent.rollout.toolbox import NothingRemembered, Remembered, Workplace
 
         served.model.meter.charge(self.under_way.spent)
         options, progress = self.options, self.progress
@@ -170,7 +178,8 @@ class _Desk:
             own=self.under_way.begun.task.test_command,
             ask=self._ask(confirm),
         )
-        workplace = Workplace(self.repository, self.home.worktrees, self.sandbox, permissions, self.deadline)
+        notes = Remembered(self.notes) if self.notes else NothingRemembered()
+        workplace = Workplace(self.repository, self.home.worktrees, self.sandbox, permissions, self.deadline, notes)
         return served.proposer(options.strategy, workplace, self.under_way, progress.notice, progress.live)
 
     def _ask(self, confirm: Confirm | None) -> Ask | None:
@@ -194,6 +203,10 @@ def _open_model(options: RunOptions, progress: ConsoleProgress) -> "AbstractCont
     if options.strategy == "rollout":
         raise ConfigError("The embedded model calls no tools: name another with --model, or use --strategy single.")
     return nullcontext(None)
+
+
+def _memory() -> MemoryConfig:
+    return MemoryConfig.from_environment(os.environ)
 
 
 def _begin(options: RunOptions, repository: Repository) -> Begun:

@@ -15,6 +15,7 @@ from agent.edits import Edit
 from agent.localise import Localisation
 from agent.sandbox import Sandbox
 from agent.workspace import Repository
+from memory.note_store import NoteStore
 from memory.records import Candidate, Check, Experience, Task, Tokens, Vote
 from memory.runs import Run
 
@@ -106,6 +107,8 @@ class AgentContext:
     candidates: int
     """How many proposals to ask for."""
     seed: int = 0
+    memory: NoteStore | None = None
+    """None where the model does not read notes."""
     deadline: Deadline = field(default_factory=Deadline)
     run: Run | None = None
     """Where the stages are kept, so that an interrupted run can be resumed; None to keep nothing."""
@@ -119,6 +122,7 @@ class AgentState(TypedDict, total=False):
     began: float
     """`time.monotonic()` when the task began."""
     notes: tuple[str, ...]
+    """Ids of those that were recalled."""
     localisation: Localisation
     proposals: tuple[Proposal, ...]
     candidates: tuple[Candidate, ...]

@@ -1,6 +1,7 @@
 """The commands `sleepwright eval ...`."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import click
 
@@ -77,7 +78,6 @@ def repair(
     The faulty line is among the marked ones; right is what gives the original function back.
     """
     import json
-    from pathlib import Path
 
     from rich.console import Console
 
@@ -107,7 +107,6 @@ def repair(
 def speed(rounds: int, model: str | None, as_json: bool) -> None:
     """The embedded policy's speed, beside baselines in the same process; medians."""
     import json
-    from pathlib import Path
 
     from rich.console import Console
 
@@ -120,6 +119,69 @@ def speed(rounds: int, model: str | None, as_json: bool) -> None:
         click.echo(json.dumps([timing.model_dump() for timing in timings]))
     else:
         show_timings(timings, Console())
+
+
+@evaluate.command(name="memory")
+@click.option("--notes", type=click.IntRange(min=1), default=50_000, show_default=True, help="How many.")
+@click.option("--files", type=click.IntRange(min=50), default=5_000, show_default=True, help="Of the repository.")
+@click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def memory_speed(notes: int, files: int, rounds: int, as_json: bool) -> None:
+    """The memory's speed with many notes on a large repository: which are stale, and which bear on a question."""
+    import json
+
+    from rich.console import Console
+
+    from evals.memory_speed import measure
+    from evals.report import show_measured
+
+    measured = measure(notes, files, rounds)
+    if as_json:
+        click.echo(json.dumps({"notes": notes, "files": files, "steps": [step.model_dump() for step in measured]}))
+    else:
+        show_measured(measured, Console())
+
+
+@evaluate.command()
+@click.option(
+    "--repo",
+    metavar="DIR",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    default=".",
+    help="A repository with its history.  [default: here]",
+)
+@click.option("--commits", type=click.IntRange(min=1), metavar="N", default=200, show_default=True, help="The newest.")
+@click.option(
+    "--instances",
+    "rows",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Problem statements in SWE-bench's fields (JSON or JSON lines) instead of commits.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def localize(repo: Path, commits: int, rows: Path | None, as_json: bool) -> None:
+    """Which files is a task about? Asked of a repository's own commits, answered with what was known before each."""
+    import json
+
+    from rich.console import Console
+
+    from evals import localize as bench
+    from evals.report import show_localization
+
+    def tell(done: int) -> None:
+        if done % 20 == 0:
+            click.echo(f"{done}/{len(questions)}", err=True)
+
+    questions, history = bench.instances(repo, rows) if rows else bench.own_history(repo, commits)
+    if not questions:
+        raise click.ClickException(
+            "there is no question: no commit of this history, or no instance of it, modifies source"
+        )
+    answers = bench.answer(repo, questions, history, tell)
+    if as_json:
+        click.echo(json.dumps({"questions": len(answers), "answers": [answer.model_dump() for answer in answers]}))
+    else:
+        show_localization(answers, Console())
 
 
 @evaluate.command(name="map")
@@ -136,7 +198,6 @@ def map_(rounds: int, folder: str, aider: str | None, no_aider: bool, as_json: b
     Fetches Django's source and installs aider into an environment of its own, once.
     """
     import json
-    from pathlib import Path
     from tempfile import TemporaryDirectory
 
     from evals.map_speed import markdown, measure, prepare

@@ -8,6 +8,8 @@ from rich.table import Table
 
 from evals.classics import Attempt
 from evals.estimates import wilson_interval
+from evals.localize import DEPTHS, Answer, gain, mean_reciprocal_rank, recall_at
+from evals.memory_speed import Measured
 from evals.overhead import Cost
 from evals.repair import HEADINGS
 from evals.speed import Timing
@@ -74,6 +76,38 @@ def show_costs(costs: Sequence[Cost], console: Console) -> None:
         saved, start = f"{cost.saved_kib:.0f}", f"{cost.start_cpu_seconds:.2f}"
         table.add_row(cost.program, cost.commands, str(cost.steps), f"{cost.cpu_ms_per_step:.1f}", saved, start)
     console.print(table)
+
+
+def show_measured(steps: Sequence[Measured], console: Console) -> None:
+    """A row for each step of `evals.memory_speed`."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("step", no_wrap=True)
+    for heading in ("CPU seconds", "p50", "p95"):
+        table.add_column(heading, justify="right")
+    table.add_column("")
+    for step in steps:
+        table.add_row(step.step, f"{step.cpu:.3f}", f"{step.p50:.3f}", f"{step.p95:.3f}", step.size)
+    console.print(table)
+
+
+def show_localization(answers: Sequence[Answer], console: Console) -> None:
+    """Recall at several depths beside BM25's, what was gained at 5, and what an answer costs."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("files ranked by", no_wrap=True)
+    for heading in (*(f"recall@{k}" for k in DEPTHS), "MRR"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, ranks in (("BM25", [a.bm25_ranks for a in answers]), ("sleepwright", [a.ranks for a in answers])):
+        cells = [f"{recall_at(ranks, k):.1%}" for k in DEPTHS]
+        table.add_row(name, *cells, f"{mean_reciprocal_rank(ranks):.3f}")
+    console.print(table)
+    mean, low, high = gain(answers, 5)
+    seconds = sorted(answer.seconds for answer in answers)[len(answers) // 2]
+    console.print(
+        f"\n{len(answers)} questions; recall@5 {mean:+.1%} (95 % bootstrap interval {low:+.1%} to {high:+.1%}); "
+        f"{seconds:.2f} CPU seconds a question (median) over {answers[-1].files} files",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def as_json(attempts: Sequence[Attempt]) -> str:

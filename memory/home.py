@@ -8,6 +8,7 @@ with a repository is ever opened as a store: a home inside a work tree, or owned
 import hashlib
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +33,43 @@ class MemoryHome:
         home = cls(all_homes(common_dir) / _folder_name(common_dir))
         _own_folder(home.path, make_private=True)
         _own_folder(home.worktrees, make_private=True)
+        home._name_repository(common_dir)
         return home
+
+    def _name_repository(self, common_dir: Path) -> None:
+        """Say whose home this is, for `forsaken_homes`."""
+        try:
+            if not self._owner_file.exists():
+                self._owner_file.write_bytes(os.fsencode(common_dir))
+        except OSError as error:
+            raise StoreError(f"The memory home {str(self.path)!r} cannot be used: {error.strerror}.") from error
+
+    @property
+    def repository(self) -> Path | None:
+        """The git common directory that it belongs to; None where an older program made it and did not say."""
+        try:
+            return Path(os.fsdecode(self._owner_file.read_bytes()))
+        except OSError:
+            return None
+
+    @property
+    def _owner_file(self) -> Path:
+        return self.path / "repository"
 
     @property
     def experiences(self) -> Path:
         """The experience log, an SQLite file."""
         return self.path / "experiences.db"
+
+    @property
+    def notes(self) -> Path:
+        """The durable record of the notes, an SQLite file."""
+        return self.path / "notes.db"
+
+    @property
+    def index(self) -> Path:
+        """The notes as vectors, a Chroma folder made from the record."""
+        return self.path / "chroma"
 
     @property
     def symbols(self) -> Path:
@@ -64,6 +96,24 @@ def all_homes(common_dir: Path | None = None) -> Path:
     _refuse_inside_work_tree(root, common_dir)
     _own_folder(root, make_private=False)
     return root
+
+
+def forsaken_homes() -> list[Path]:
+    """The homes of repositories that are gone, while the folder that they lay in is still there."""
+    found = []
+    for path in sorted(all_homes().iterdir()):
+        repository = MemoryHome(path).repository
+        # A disk that is not mounted takes the folder around the repository with it.
+        if repository and not repository.exists() and any(above.exists() for above in repository.parents[:2]):
+            found.append(path)
+    return found
+
+
+def remove_home(path: Path) -> None:
+    """Delete one of the homes that `forsaken_homes` named."""
+    if path not in forsaken_homes():
+        raise StoreError(f"{str(path)!r} is not the memory of a repository that is gone: it is not deleted.")
+    shutil.rmtree(path)
 
 
 def _root() -> Path:

@@ -5,6 +5,10 @@ Candidate   one attempt's patch, with how it came about
 Vote        which candidates are the same patch, the winner, its share
 Experience  a finished task: candidates, vote, check results
 Outcome     what became of it later: applied, undone; its own record, nothing is edited in place
+Anchor      path + git blob id (+ symbol, lines): the evidence that a note stands on
+Note        one thing worth knowing about the repository: text, kind, anchors, origin, cost
+NoteEvent   one change to the notes: added, edited, forgotten, restored; the notes are what the events come to
+Injection   a note was put into a prompt: where, and for how many tokens
 """
 
 from datetime import UTC, datetime
@@ -14,6 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Status = Literal["passed", "unchecked", "failed", "no_candidate"]
 """passed: the winner passes the check; unchecked: there was no test command; failed: a winner, but it fails."""
+
+Origin = Literal["user-said", "observed", "inferred"]
+"""Who says so: the user, something that ran or resolved, or a model. Never mixed, and none becomes another."""
+
+NoteKind = Literal["rule", "fact", "lesson", "question", "answer"]
+"""rule: what the user wants, only ever user-said; fact: how the repository is; lesson: what a task taught; question:
+one that is expected; answer: worked out beforehand."""
 
 
 def now() -> datetime:
@@ -145,3 +156,61 @@ class Outcome(Record):
     created_at: datetime = Field(default_factory=now)
     commit: str | None = None
     """The commit that `--commit` made."""
+
+
+class Anchor(Record):
+    """A version of a file that a note stands on."""
+
+    path: str
+    """Relative to the work tree's root, with forward slashes."""
+    blob: str
+    """Git's id of the content, of a submodule its commit."""
+    symbol: str | None = None
+    """Dotted name of a function or class in it."""
+    lines: tuple[int, int] | None = None
+    """First and last line, from 1."""
+
+
+class Note(Record):
+    """One thing worth knowing about the repository, true of every tree that holds its anchors' blobs."""
+
+    id: str
+    revision: int = 1
+    """One more with each edit."""
+    created_at: datetime = Field(default_factory=now)
+    """Of this revision."""
+    text: str
+    kind: NoteKind = "fact"
+    origin: Origin
+    anchors: tuple[Anchor, ...] = ()
+    """None for what holds of every tree."""
+    commit: str | None = None
+    """HEAD when the evidence was read; None where there was none."""
+    run: str | None = None
+    """What wrote it: a sleep run, a session, an import; what `memory undo` takes back as one."""
+    source: str | None = None
+    """The user's words and where they stand, the command that was run, or the model that inferred it."""
+    checks: tuple[str, ...] = ()
+    """What was found true by machine before it was stored."""
+    cost: Tokens = Tokens()
+
+
+class NoteEvent(Record):
+    """One change to the notes. Appended, never changed."""
+
+    seq: int
+    action: Literal["add", "edit", "forget", "restore"]
+    note: Note
+    """As it is after the event; what was forgotten, as it last was."""
+    run: str | None = None
+    at: datetime
+
+
+class Injection(Record):
+    """A note was put into a prompt."""
+
+    note: str
+    at: datetime = Field(default_factory=now)
+    used_by: str
+    """Id of an experience, or which command or client asked."""
+    tokens: int

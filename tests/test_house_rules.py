@@ -30,6 +30,7 @@ def test_folders_import_downwards_only() -> None:
 
 OWNERS = {
     "chromadb": {"memory/notes.py"},
+    "mcp": {"memory/mcp_server.py"},
     "openai": {"agent/openai_model.py"},
     "langgraph": {"agent/graph.py", "agent/nodes.py", "agent/state.py"},
     "git": {"agent/git_command.py"},

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 from agent.briefing import RULES
@@ -18,6 +19,7 @@ from agent.shell_commands import Unclear, simple_commands
 from agent.templates import fenced
 from agent.tool_calls import Argument, Call
 from agent.workspace import Repository
+from memory.note_store import NoteStore
 
 COMMAND_SECONDS = 60.0
 MOST_COMMAND_SECONDS = 600.0
@@ -44,6 +46,18 @@ class NothingRemembered:
 
     def recall(self, query: str) -> Sequence[str]:
         return ()
+
+
+class Remembered:
+    """A `Recollection` from the notes of a repository. Safe between threads."""
+
+    def __init__(self, notes: NoteStore) -> None:
+        self._notes = notes
+        self._lock = Lock()
+
+    def recall(self, query: str) -> Sequence[str]:
+        with self._lock:
+            return [note.text for note in self._notes.recall(query).notes]
 
 
 @dataclass(frozen=True)

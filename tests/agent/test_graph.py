@@ -17,7 +17,9 @@ from agent.sandbox import Sandbox
 from agent.scripted import ScriptedProposer
 from agent.state import AgentContext, Proposal, Proposer, Stage
 from agent.workspace import Repository
+from memory.config import MemoryConfig
 from memory.experiences import ExperienceLog
+from memory.note_store import NoteStore
 from memory.records import Experience, Task
 from memory.runs import Begun, Run
 
@@ -303,3 +305,38 @@ def test_run_task_remembers(desk: Desk, tmp_path: Path) -> None:
     with ExperienceLog(tmp_path / "log.db") as log:
         found = run_task(desk.task(), desk.context(ScriptedProposer([RIGHT])), log)
         assert log.latest(10) == [found]
+
+
+@dataclass
+class Reader:
+    """A model that reads what it is given, and answers rightly."""
+
+    name: str = "reader"
+    read: list[str] = field(default_factory=list)
+
+    def propose(
+        self,
+        task: Task,
+        worktree: Path,
+        localisation: Localisation,
+        n: int,
+        seed: int,
+        progress: Callable[[int], None],
+    ) -> list[Proposal]:
+        self.read = list(localisation.notes)
+        return [Proposal(tuple(RIGHT))]
+
+
+def test_live_notes_reach_the_model_and_are_remembered_with_their_price(desk: Desk, tmp_path: Path) -> None:
+    with NoteStore.open(desk.root, MemoryConfig()) as notes, ExperienceLog(tmp_path / "log.db") as log:
+        live = notes.add("`add` subtracts where it should add.", ["calc.py"], origin="inferred")
+        stale = notes.add("add is tested in test_calc.", ["tests/test_calc.py"], origin="observed")
+        (desk.root / "tests" / "test_calc.py").write_text("from calc import add\n")
+        reader = Reader()
+        found = run_task(desk.task(), replace(desk.context(reader), memory=notes), log)
+        assert found.notes == (live.id,) and log.get(found.id).notes == (live.id,)
+        assert len(reader.read) == 1 and "subtracts where it should add" in reader.read[0]
+        (injection,) = notes.log.injections()
+        assert (injection.note, injection.used_by) == (live.id, found.id) and injection.tokens > 5
+        assert notes.log.injections(stale.id) == []
+    assert any(notice.startswith("Recalled for") for notice in desk.said.notices)

@@ -1,0 +1,228 @@
+"""Does the memory know which files a task is about? Asked of a repository's own history, or of SWE-bench's instances.
+
+The question is a commit's message (or a problem statement), right are the source files that it modified. Each is
+answered with what could be known at its parent: that tree's files, and the commits before it. Recall@k is the mean
+share of the right files among the first k, MRR the mean of 1 / rank of the first right one. Tests are left out of the
+files and of what is right; beside it stands BM25 over the same files with the same words.
+"""
+
+import json
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+from agent.checks import is_test_file
+from agent.errors import RepositoryError
+from agent.git_command import run_git, sentence
+from memory.file_rank import FileText, PastCommit, by_text, rank_files
+from memory.records import Record
+from memory.words import words
+
+DEPTHS = (1, 3, 5, 10)
+_SOURCE = frozenset(
+    "py pyi js jsx ts tsx mjs go rs java kt scala c h cc cpp cxx hpp cs rb php swift lua sh pl r jl ex hs ml".split()
+)
+_LARGEST = 1_000_000  # bytes of a file; larger ones are data
+_MOST_RIGHT = 3  # files; a commit that touches more is no one task
+_MOST_HISTORY = 5_000
+_ROUTINE = re.compile(r"(?i)^(?:merge|revert|bump|release|version|update changelog|\[pre-commit)\b|\bv?\d+\.\d+\.\d+\b")
+
+
+class Question(Record):
+    """What is asked at a commit."""
+
+    id: str
+    text: str
+    parent: str
+    """The commit at which it is answered."""
+    right: tuple[str, ...]
+
+
+class Answer(Record):
+    """Where the right files came, from 1; None where they did not."""
+
+    id: str
+    ranks: tuple[int | None, ...]
+    bm25_ranks: tuple[int | None, ...]
+    seconds: float
+    """CPU seconds of ranking all files, without reading them."""
+    files: int
+
+
+class Commit(Record):
+    """One of the history."""
+
+    id: str
+    parents: tuple[str, ...]
+    message: str
+    paths: tuple[str, ...]
+
+
+class History:
+    """The commits before a commit, newest first."""
+
+    def __init__(self, repo: Path, start: Sequence[str]) -> None:
+        """Of everything that can be reached from `start`, the newest few thousand."""
+        self._commits = {commit.id: commit for commit in _log(repo, start)}
+        self._words = {id: Counter(words(commit.message)) for id, commit in self._commits.items()}
+
+    def __iter__(self) -> Iterator[Commit]:
+        return iter(self._commits.values())
+
+    def until(self, id: str) -> list[PastCommit]:
+        """That commit and what came before it; nothing of other branches."""
+        seen, left = set(), [id]
+        while left:
+            commit = self._commits.get(left.pop())
+            if commit and commit.id not in seen:
+                seen.add(commit.id)
+                left += commit.parents
+        return [PastCommit(self._words[id], self._commits[id].paths) for id in self._commits if id in seen]
+
+
+def own_history(repo: Path, count: int) -> tuple[list[Question], History]:
+    """The newest commits that are one task each: a message that says something, one to three source files modified."""
+    history = History(repo, ["HEAD"])
+    questions = []
+    for commit in history:
+        if len(commit.parents) != 1 or _ROUTINE.search(commit.message.partition("\n")[0]):
+            continue
+        right = _modified(repo, commit) if 1 <= sum(map(is_source, commit.paths)) <= _MOST_RIGHT else ()
+        if right and len(words(commit.message)) >= 3:
+            text = commit.message.strip()
+            questions.append(Question(id=commit.id[:12], text=text, parent=commit.parents[0], right=right))
+        if len(questions) == count:
+            break
+    return questions, history
+
+
+def instances(repo: Path, path: Path) -> tuple[list[Question], History]:
+    """The rows of a file in SWE-bench's fields whose base commit the repository has."""
+    text = path.read_text(encoding="utf-8")
+    rows = (
+        json.loads(text) if text.lstrip().startswith("[") else [json.loads(line) for line in text.splitlines() if line]
+    )
+    questions = []
+    for row in rows:
+        if run_git(repo, "cat-file", "-e", f"{row['base_commit']}^{{commit}}").status:
+            continue
+        held = {line for line in _git(repo, "ls-tree", "-r", "--name-only", row["base_commit"]).split("\n")}
+        named = re.findall(r"^--- a/(.+?)\s*$", row["patch"], re.MULTILINE)
+        right = tuple(dict.fromkeys(name for name in named if name in held and is_source(name)))
+        if right:
+            question = Question(
+                id=row["instance_id"], text=row["problem_statement"], parent=row["base_commit"], right=right
+            )
+            questions.append(question)
+    return questions, History(repo, [question.parent for question in questions]) if questions else History(
+        repo, ["HEAD"]
+    )
+
+
+def is_source(path: str) -> bool:
+    """Whether it is code and no test."""
+    return path.rpartition(".")[2] in _SOURCE and not is_test_file(path)
+
+
+def answer(repo: Path, questions: Sequence[Question], history: History, tell: Callable[[int], None]) -> list[Answer]:
+    """Rank the files of each question's tree, by everything and by BM25 alone."""
+    texts: dict[str, FileText] = {}
+    answers = []
+    for question in questions:
+        files = _files(repo, question.parent, texts)
+        past = history.until(question.parent)
+        began = time.process_time()
+        ranked = rank_files(question.text, files, past)
+        seconds = time.process_time() - began
+        scores = by_text(question.text, files)
+        baseline = sorted(scores, key=lambda path: (-scores[path], path))
+        answers.append(
+            Answer(
+                id=question.id,
+                ranks=_ranks(question.right, ranked),
+                bm25_ranks=_ranks(question.right, baseline),
+                seconds=seconds,
+                files=len(files),
+            )
+        )
+        tell(len(answers))
+    return answers
+
+
+def recall_at(ranks: Iterable[Sequence[int | None]], k: int) -> float:
+    """Mean share of the right files among the first k."""
+    shares = [sum(rank is not None and rank <= k for rank in each) / len(each) for each in ranks]
+    return sum(shares) / len(shares)
+
+
+def mean_reciprocal_rank(ranks: Iterable[Sequence[int | None]]) -> float:
+    """Of the first right file; 0 where none came."""
+    firsts = [min((rank for rank in each if rank), default=None) for each in ranks]
+    return sum(1 / first if first else 0.0 for first in firsts) / len(firsts)
+
+
+def gain(answers: Sequence[Answer], k: int) -> tuple[float, float, float]:
+    """By how much recall@k is above BM25's, and the ends of the 95 % bootstrap interval over questions."""
+    each = [recall_at([a.ranks], k) - recall_at([a.bm25_ranks], k) for a in answers]
+    chance = random.Random(0)
+    means = sorted(sum(chance.choices(each, k=len(each))) / len(each) for _ in range(2_000))
+    return sum(each) / len(each), means[50], means[1949]
+
+
+def _ranks(right: Sequence[str], ranked: Sequence[str]) -> tuple[int | None, ...]:
+    place = {path: number for number, path in enumerate(ranked, start=1)}
+    return tuple(place.get(path) for path in right)
+
+
+def _files(repo: Path, commit: str, texts: dict[str, FileText]) -> dict[str, FileText]:
+    """The source files of a commit by path; each blob is read once."""
+    listed = _git(repo, "ls-tree", "-r", "-l", "-z", commit).split("\0")
+    wanted: dict[str, str] = {}
+    for about, _, path in (line.partition("\t") for line in listed if line):
+        _, kind, blob, size = about.split()
+        if kind == "blob" and is_source(path) and int(size) <= _LARGEST:
+            wanted[path] = blob
+    missing = sorted(set(wanted.values()) - texts.keys())
+    texts.update(zip(missing, map(FileText, _blobs(repo, missing)), strict=True))
+    return {path: texts[blob] for path, blob in wanted.items()}
+
+
+def _blobs(repo: Path, ids: Sequence[str]) -> Iterator[str]:
+    output = run_git(repo, "cat-file", "--batch", stdin="\n".join(ids).encode()).output if ids else b""
+    position = 0
+    for _ in ids:
+        end = output.index(b"\n", position)
+        size = int(output[position:end].split()[2])
+        yield output[end + 1 : end + 1 + size].decode("utf-8", "replace")
+        position = end + 1 + size + 1
+
+
+def _log(repo: Path, start: Sequence[str]) -> Iterator[Commit]:
+    command = ("log", f"--max-count={_MOST_HISTORY}", "--topo-order", "--name-only", "--no-renames", "-z")
+    starts = list(dict.fromkeys(start))
+    raw = _git(repo, *command, "--format=%x01%H%x02%P%x02%B%x03", "--stdin", stdin="\n".join(starts).encode())
+    for part in raw.split("\x01")[1:]:
+        about, _, paths = part.partition("\x03")
+        id, parents, message = about.split("\x02", 2)
+        names = tuple(path.strip("\n") for path in paths.split("\0") if path.strip("\n"))
+        yield Commit(id=id, parents=tuple(parents.split()), message=message, paths=names)
+
+
+@cache
+def _modified(repo: Path, commit: Commit) -> tuple[str, ...]:
+    """Source files that it modified, not added or deleted."""
+    raw = _git(
+        repo, "diff-tree", "-r", "-z", "--no-renames", "--name-only", "--diff-filter=M", f"{commit.id}^", commit.id
+    )
+    return tuple(path for path in raw.split("\0") if path and is_source(path))
+
+
+def _git(repo: Path, *arguments: str, stdin: bytes = b"") -> str:
+    done = run_git(repo, *arguments, stdin=stdin)
+    if done.status:
+        raise RepositoryError(sentence(repo, arguments, done.errors))
+    return done.output.decode("utf-8", "surrogateescape")

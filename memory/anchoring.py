@@ -1,0 +1,63 @@
+"""From a place that somebody names to the anchor that a note stands on, as the tree is now."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from memory.errors import NoteRefused
+from memory.records import Anchor
+from memory.work_tree import WorkTree
+
+_PLACE = re.compile(r"(?P<path>.+?)(?:::(?P<symbol>[\w.$<>~]+)|:(?P<first>\d+)(?:-(?P<last>\d+))?)?")
+
+
+class Evidence(NamedTuple):
+    """What a note stands on."""
+
+    anchors: tuple[Anchor, ...]
+    commit: str | None
+    """HEAD, where it has all of them; None where some are not committed."""
+
+
+def evidence(tree: WorkTree, places: Sequence[str]) -> Evidence:
+    """The anchors for places like `src/a.py`, `src/a.py:12-30` or `src/a.py::Parser.parse`, from the tree's root.
+
+    NoteRefused where there is no such file.
+    """
+    parsed = [_parse(place) for place in dict.fromkeys(places)]
+    held = tree.held()
+    untracked = tree.hashed(path for path, _, _ in parsed if path not in held.blobs)
+    anchors = []
+    for path, symbol, lines in parsed:
+        blob = held.blobs.get(path) or untracked.get(path)
+        if blob is None:
+            raise NoteRefused(_not_there(path, held.blobs))
+        anchors.append(Anchor(path=path, blob=blob, symbol=symbol, lines=lines))
+    head = tree.head()
+    is_committed = head is not None and tree.holds_at_head([(anchor.path, anchor.blob) for anchor in anchors])
+    return Evidence(tuple(anchors), head if is_committed else None)
+
+
+def _parse(place: str) -> tuple[str, str | None, tuple[int, int] | None]:
+    found = _PLACE.fullmatch(place.strip())
+    if not found:
+        raise NoteRefused(f"{place!r} names no file: write PATH, PATH:FIRST-LAST or PATH::SYMBOL.")
+    path = found["path"].removeprefix("./").rstrip("/")
+    if path.startswith("/") or ".." in path.split("/"):
+        raise NoteRefused(f"{place!r} is not inside the repository: write the path from its root.")
+    if not found["first"]:
+        return path, found["symbol"], None
+    first = int(found["first"])
+    last = int(found["last"] or first)
+    if not 1 <= first <= last:
+        raise NoteRefused(f"{place!r} names no lines: the first is 1, and the last is not before the first.")
+    return path, None, (first, last)
+
+
+def _not_there(path: str, blobs: dict[str, str]) -> str:
+    above = path.split("/")
+    for i in range(1, len(above)):
+        folder = "/".join(above[:i])
+        if folder in blobs:  # a folder that git holds as one object
+            return f"{path!r} lies in the submodule {folder!r}: add the note there, or to the submodule as a whole."
+    return f"There is no file {path!r} in the work tree: write its path from the root of the repository."

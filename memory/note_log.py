@@ -1,0 +1,381 @@
+"""The durable record of a repository's notes: an append-only SQLite log of events, safe for several processes.
+
+The notes are what the events come to; nothing is edited or deleted in place, a forgotten note is a tombstone. Beside
+the events lie what can be made from them again: which event is current for each note, its anchors, its words.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, NamedTuple, Self
+
+from memory.database import Database, Layout
+from memory.errors import NoteConflict, NoteRefused, UserError
+from memory.note_rules import check_note
+from memory.records import Injection, Note, NoteEvent, Origin, now
+from memory.words import words
+
+SCHEMA = 2
+
+Action = Literal["add", "edit", "forget", "restore"]
+
+_TABLES = """
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY, note TEXT NOT NULL, action TEXT NOT NULL, run TEXT, at TEXT NOT NULL,
+    schema INTEGER NOT NULL, record TEXT NOT NULL
+) STRICT;
+CREATE INDEX events_of_note ON events (note, seq);
+CREATE INDEX events_of_run ON events (run, seq) WHERE run IS NOT NULL;
+CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER events_last BEFORE DELETE ON events BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TABLE current (
+    seq INTEGER PRIMARY KEY REFERENCES events (seq), note TEXT NOT NULL UNIQUE, commit_id TEXT
+) STRICT;
+CREATE TABLE anchors (seq INTEGER NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL) STRICT;
+CREATE INDEX anchors_of ON anchors (seq);
+CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = "porter unicode61 tokenchars '_'");
+CREATE TABLE identity (id TEXT NOT NULL) STRICT;
+INSERT INTO identity VALUES (lower(hex(randomblob(8))));
+"""
+
+_SINCE_2 = """
+CREATE TABLE injections (
+    seq INTEGER PRIMARY KEY, note TEXT NOT NULL, at TEXT NOT NULL, used_by TEXT NOT NULL, tokens INTEGER NOT NULL
+) STRICT;
+CREATE INDEX injections_of ON injections (note, seq);
+CREATE TRIGGER injections_stay BEFORE UPDATE ON injections BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TRIGGER injections_last BEFORE DELETE ON injections BEGIN SELECT raise(ABORT, 'append-only'); END;
+CREATE TABLE vectors (
+    embedder TEXT NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (embedder, text)
+) STRICT, WITHOUT ROWID;
+"""
+
+_LAYOUT = Layout(
+    called="record of the notes",
+    application_id=0x536C704E,  # "SlpN"
+    schema=SCHEMA,
+    tables=_TABLES + _SINCE_2,
+    migrations={1: _SINCE_2},
+    way_back="`sleepwright memory recover` makes it again from the index; or ",
+)
+_MANY = 20  # a run may always forget this many
+
+
+class AnchorRow(NamedTuple):
+    """An anchor of a current note, as freshness needs it."""
+
+    note: str
+    commit: str | None
+    path: str
+    blob: str
+
+
+class Undone(NamedTuple):
+    """What an undo came to."""
+
+    events: tuple[NoteEvent, ...]
+    left: tuple[str, ...]
+    """Ids of notes that were changed again later, and are left as they are."""
+
+
+class NoteLog:
+    """Opened on first use and closed by the context manager; for one thread at a time. Methods may raise StoreError."""
+
+    def __init__(self, path: Path, index: Path | None = None) -> None:
+        """`index` is the folder made from this file: where it is there without the file, the file was lost."""
+        self.path = path
+        self._database = Database(path, _LAYOUT, rests=(index,) if index else ())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    @property
+    def identity(self) -> str:
+        """Of this record, by chance; a store on a server is named after it."""
+        with self._database.open() as connection:
+            return str(connection.execute("SELECT id FROM identity").fetchone()[0])
+
+    def add(self, notes: Sequence[Note]) -> None:
+        """All or none, durable when this returns. NoteRefused for one that may not be stored or whose id is there."""
+        for note in notes:
+            check_note(note)
+        with self._database.write() as connection:
+            for note in notes:
+                if self._latest(connection, note.id):
+                    raise NoteRefused(f"There is a note {note.id!r} already: edit it, or give the new one another id.")
+                _append(connection, note, "add", note.run)
+
+    def edit(self, note: Note, *, seen: int, by: Origin, run: str | None = None) -> Note:
+        """Make `note` the next revision of the one with its id; `seen` is the revision that the writer read.
+
+        NoteConflict where it is another by now. Nobody but the user changes what the user said, or makes a note so
+        much shorter that knowledge would be lost.
+        """
+        with self._database.write() as connection:
+            before = self._present(connection, note.id)
+            if before.revision != seen:
+                raise NoteConflict(
+                    f"The note {note.id!r} was changed meanwhile (revision {before.revision}, not {seen}): "
+                    "read it again and repeat the change."
+                )
+            if by != "user-said":
+                _refuse_loss(before, note, by)
+            after = note.model_copy(update={"revision": seen + 1, "created_at": now(), "run": run})
+            check_note(after)
+            _append(connection, after, "edit", run)
+            return after
+
+    def forget(self, ids: Sequence[str], *, by: Origin, run: str | None = None) -> list[Note]:
+        """Leave tombstones; `memory undo` and `log` still know the notes. All or none."""
+        with self._database.write() as connection:
+            notes = [self._present(connection, id) for id in dict.fromkeys(ids)]
+            if by != "user-said":
+                for note in notes:
+                    _refuse_loss(note, None, by)
+                (count,) = connection.execute("SELECT count(*) FROM current").fetchone()
+                if len(notes) > max(_MANY, count // 2):
+                    raise NoteRefused(f"Forgetting {len(notes)} of {count} notes at once is left to the user.")
+            for note in notes:
+                _append(connection, note, "forget", run)
+            return notes
+
+    def bring_back(self, notes: Sequence[Note], run: str | None = None) -> None:
+        """Add notes with all that they are, forgotten ones as their next revision. All or none."""
+        for note in notes:
+            check_note(note)
+        with self._database.write() as connection:
+            for note in notes:
+                self._restore(connection, note, run)
+
+    def undo(self, run: str, by_run: str | None = None) -> Undone:
+        """Take back everything that a run did, except to notes that were changed again later."""
+        with self._database.write() as connection:
+            touched = connection.execute(
+                "SELECT note, min(seq) FROM events WHERE run = ? GROUP BY note ORDER BY min(seq)", (run,)
+            ).fetchall()
+            if not touched:
+                raise UserError(f"No run {run!r} has changed the notes: `sleepwright memory log` lists the changes.")
+            first_new = self._last_seq(connection) + 1
+            left = []
+            for id, first in touched:
+                latest = self._latest(connection, id)
+                if latest is None or latest.run != run:
+                    left.append(id)
+                    continue
+                before = self._latest(connection, id, before=first)
+                if before and before.action != "forget":
+                    self._restore(connection, before.note, by_run)
+                elif latest.action != "forget":
+                    _append(connection, latest.note, "forget", by_run)
+            return Undone(tuple(self._events(connection, "WHERE seq >= ? ORDER BY seq", (first_new,))), tuple(left))
+
+    def get(self, id_or_prefix: str) -> Note:
+        """The note of this id, or the only one whose id begins so; UserError where there is none or several."""
+        wanted = id_or_prefix.strip().lower()
+        with self._database.open() as connection:
+            where = "WHERE substr(note, 1, ?) = ? ORDER BY note LIMIT 2"
+            found = self._notes(connection, where, (len(wanted), wanted)) if wanted.isalnum() else []
+        if not found:
+            raise UserError(f"No note has the id {id_or_prefix!r}: `sleepwright memory list` lists them.")
+        if len(found) > 1 and found[0].id != wanted:
+            raise UserError(f"Several notes have ids that begin with {id_or_prefix!r}: give more of it.")
+        return found[0]
+
+    def notes(self, ids: Sequence[str] | None = None) -> list[Note]:
+        """All that are not forgotten, oldest first, or those of `ids` that are there, in no promised order."""
+        with self._database.open() as connection:
+            if ids is None:
+                return self._notes(connection, "ORDER BY note")
+            return self._notes(connection, "WHERE note IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),))
+
+    def check(self) -> None:
+        """Read everything; StoreError where anything is damaged."""
+        with self._database.open() as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise self._database.damage(found)
+            self._notes(connection, "")
+
+    def count(self) -> int:
+        with self._database.open() as connection:
+            return int(connection.execute("SELECT count(*) FROM current").fetchone()[0])
+
+    def events(self, limit: int, note: str | None = None) -> list[NoteEvent]:
+        """Newest first; of one note where its id is given."""
+        with self._database.open() as connection:
+            where, values = ("WHERE note = ?", (note,)) if note else ("", ())
+            return self._events(connection, f"{where} ORDER BY seq DESC LIMIT ?", (*values, limit))
+
+    def changed_after(self, seq: int, limit: int) -> tuple[list[str], int]:
+        """Ids of the notes that the next `limit` events are about, and the number of the last of these events."""
+        with self._database.open() as connection:
+            rows = connection.execute(
+                "SELECT note, seq FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (seq, limit)
+            ).fetchall()
+        return list(dict.fromkeys(note for note, _ in rows)), rows[-1][1] if rows else seq
+
+    def last_seq(self) -> int:
+        """The number of the last event; 0 before the first."""
+        with self._database.open() as connection:
+            return self._last_seq(connection)
+
+    def anchors(self, ids: Sequence[str] | None = None) -> list[AnchorRow]:
+        """Of all current notes, or of some."""
+        chosen = "" if ids is None else "WHERE note IN (SELECT value FROM json_each(?))"
+        values = () if ids is None else (json.dumps(list(ids)),)
+        with self._database.open() as connection:
+            rows = connection.execute(
+                f"SELECT note, commit_id, path, blob FROM current JOIN anchors USING (seq) {chosen}", values
+            )
+            return [AnchorRow(*row) for row in rows]
+
+    def anchors_outside(self, blobs: Iterable[str]) -> list[AnchorRow]:
+        """The anchors of all current notes that stand on none of these blobs."""
+        with self._database.open() as connection:
+            connection.execute("CREATE TEMP TABLE IF NOT EXISTS held (blob TEXT PRIMARY KEY) WITHOUT ROWID")
+            connection.execute("BEGIN")
+            try:
+                connection.executemany("INSERT OR IGNORE INTO held VALUES (?)", ((blob,) for blob in blobs))
+                rows = connection.execute(
+                    "SELECT note, commit_id, path, blob FROM anchors JOIN current USING (seq)"
+                    " WHERE blob NOT IN (SELECT blob FROM held) ORDER BY seq"
+                ).fetchall()
+            finally:
+                connection.execute("ROLLBACK")
+            return [AnchorRow(*row) for row in rows]
+
+    def search(self, text: str, limit: int) -> list[str]:
+        """Ids of the notes that share words with the text, best first (BM25)."""
+        query = " OR ".join(f'"{word}"' for word in dict.fromkeys(words(text)[:_LONGEST_QUERY]))
+        if not query:
+            return []
+        with self._database.open() as connection:
+            rows = connection.execute(
+                "SELECT note FROM (SELECT rowid, rank FROM words WHERE words MATCH ? ORDER BY rank, rowid LIMIT ?)"
+                " JOIN current ON seq = rowid ORDER BY rank, seq",
+                (query, limit),
+            )
+            return [note for (note,) in rows]
+
+    def inject(self, injections: Sequence[Injection]) -> None:
+        """Write into the ledger that notes were used."""
+        rows = [(each.note, each.at.isoformat(), each.used_by, each.tokens) for each in injections]
+        with self._database.write() as connection:
+            connection.executemany("INSERT INTO injections (note, at, used_by, tokens) VALUES (?, ?, ?, ?)", rows)
+
+    def injections(self, note: str | None = None) -> list[Injection]:
+        """The ledger, oldest first; of one note where its id is given."""
+        where, values = ("WHERE note = ?", (note,)) if note else ("", ())
+        with self._database.open() as connection:
+            rows = connection.execute(f"SELECT note, at, used_by, tokens FROM injections {where} ORDER BY seq", values)
+            return [Injection(note=row[0], at=row[1], used_by=row[2], tokens=row[3]) for row in rows]
+
+    def vectors(self, embedder: str, texts: Sequence[bytes]) -> dict[bytes, bytes]:
+        """What `keep_vectors` was given for these digests of texts."""
+        with self._database.open() as connection:
+            query = "SELECT vector FROM vectors WHERE embedder = ? AND text = ?"
+            found = {text: connection.execute(query, (embedder, text)).fetchone() for text in texts}
+        return {text: row[0] for text, row in found.items() if row}
+
+    def keep_vectors(self, embedder: str, vectors: Mapping[bytes, bytes]) -> None:
+        """Remember vectors by the digest of their text, so that an index is made again without embedding again."""
+        rows = [(embedder, text, vector) for text, vector in vectors.items()]
+        with self._database.write() as connection:
+            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+
+    def drop_vectors(self, but: str) -> None:
+        """Forget the vectors of all embedders but one."""
+        with self._database.write() as connection:
+            connection.execute("DELETE FROM vectors WHERE embedder != ?", (but,))
+
+    def _restore(self, connection: sqlite3.Connection, note: Note, run: str | None) -> Note:
+        latest = self._latest(connection, note.id)
+        revision = latest.note.revision + 1 if latest else note.revision
+        after = note.model_copy(update={"revision": revision})
+        _append(connection, after, "restore", run)
+        return after
+
+    def _present(self, connection: sqlite3.Connection, id: str) -> Note:
+        found = self._notes(connection, "WHERE note = ?", (id,))
+        if not found:
+            raise UserError(f"No note has the id {id!r}: it may have been forgotten; `sleepwright memory log` knows.")
+        return found[0]
+
+    def _latest(self, connection: sqlite3.Connection, id: str, before: int | None = None) -> NoteEvent | None:
+        bound = before if before is not None else 1 << 62
+        found = self._events(connection, "WHERE note = ? AND seq < ? ORDER BY seq DESC LIMIT 1", (id, bound))
+        return found[0] if found else None
+
+    def _notes(self, connection: sqlite3.Connection, where: str, values: Sequence[str | int] = ()) -> list[Note]:
+        rows = connection.execute(
+            "SELECT note, schema, record FROM"
+            f" (SELECT current.note, schema, record FROM current JOIN events USING (seq)) {where}",
+            values,
+        )
+        return [self._read(*row) for row in rows]
+
+    def _events(self, connection: sqlite3.Connection, where: str, values: Iterable[str | int]) -> list[NoteEvent]:
+        rows = connection.execute(f"SELECT seq, action, run, at, note, schema, record FROM events {where}", (*values,))
+        return [
+            NoteEvent(seq=seq, action=action, run=run, at=datetime.fromisoformat(at), note=self._read(*row))
+            for seq, action, run, at, *row in rows
+        ]
+
+    def _last_seq(self, connection: sqlite3.Connection) -> int:
+        return int(connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
+
+    def _read(self, id: str, schema: int, text: str) -> Note:
+        self._database.check_schema(schema)
+        try:
+            return Note.model_validate_json(text)
+        except ValueError as error:
+            raise self._database.damage(f"the note {id!r} is unreadable") from error
+
+
+_LONGEST_QUERY = 200  # words; a whole issue's text asks no more than its beginning
+
+
+def _append(connection: sqlite3.Connection, note: Note, action: Action, run: str | None) -> None:
+    """The event, and what follows from it."""
+    seq = connection.execute(
+        "INSERT INTO events (note, action, run, at, schema, record) VALUES (?, ?, ?, ?, ?, ?)",
+        (note.id, action, run, now().isoformat(), SCHEMA, note.model_dump_json()),
+    ).lastrowid
+    for (old,) in connection.execute("SELECT seq FROM current WHERE note = ?", (note.id,)).fetchall():
+        connection.execute("DELETE FROM current WHERE seq = ?", (old,))
+        connection.execute("DELETE FROM anchors WHERE seq = ?", (old,))
+        connection.execute("DELETE FROM words WHERE rowid = ?", (old,))
+    if action == "forget":
+        return
+    connection.execute("INSERT INTO current (seq, note, commit_id) VALUES (?, ?, ?)", (seq, note.id, note.commit))
+    connection.executemany(
+        "INSERT INTO anchors (seq, path, blob) VALUES (?, ?, ?)", [(seq, a.path, a.blob) for a in note.anchors]
+    )
+    connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (seq, " ".join(words(searchable(note)))))
+
+
+def searchable(note: Note) -> str:
+    """What a note is found by."""
+    return "\n".join([note.text, *(f"{anchor.path} {anchor.symbol or ''}" for anchor in note.anchors)])
+
+
+def _refuse_loss(before: Note, after: Note | None, by: Origin) -> None:
+    if before.origin == "user-said":
+        raise NoteRefused(f"The note {before.id!r} is the user's own: only the user changes or forgets it.")
+    if after is None:
+        return
+    if after.origin != by:
+        raise NoteRefused(f"The new text of {before.id!r} is {by}: it cannot be stored as {after.origin}.")
+    if len(after.text.strip()) * 2 < len(before.text.strip()):
+        raise NoteRefused(
+            f"The new text of {before.id!r} has less than half the length of the old: knowledge would be lost; "
+            "forget the note and add another one."
+        )

@@ -1,0 +1,100 @@
+"""Localisation on a small real history: what is asked, what may be known, what is right, and the numbers."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from evals.cli import evaluate
+from evals.localize import Answer, gain, instances, is_source, mean_reciprocal_rank, own_history, recall_at
+
+
+def commit(repo: Path, message: str, **files: str) -> str:
+    for name, text in files.items():
+        (repo / f"{name}.py").write_text(text)
+    subprocess.run(["git", "add", "--all"], cwd=repo, check=True)
+    subprocess.run(["git", "commit", "--quiet", "--message", message], cwd=repo, check=True)
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=repo, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def history(repo: Path) -> Path:
+    commit(repo, "Add a parser and a printer", parser="def parse(text):\n    return text\n", printer="x = 1\n")
+    commit(repo, "The parser keeps white space at the ends", parser="def parse(text):\n    return text.strip()\n")
+    commit(repo, "Release 1.2.3 of everything", printer="x = 2\n")
+    commit(repo, "Printer output has the wrong number in it", printer="x = 3\n")
+    return repo
+
+
+def test_questions_are_commits_that_modify_source(history: Path) -> None:
+    questions, _ = own_history(history, 10)
+    assert [(question.text.split()[0], question.right) for question in questions] == [
+        ("Printer", ("printer.py",)),
+        ("The", ("parser.py",)),
+    ]
+
+
+def test_only_what_came_before_is_known(history: Path) -> None:
+    questions, known = own_history(history, 10)
+    messages = [past.words for past in known.until(questions[1].parent)]
+    assert len(messages) == 2 and not any("white" in message for message in messages)
+
+
+def test_other_branches_are_not_known(history: Path) -> None:
+    subprocess.run(["git", "checkout", "--quiet", "-b", "side", "HEAD~3"], cwd=history, check=True)
+    commit(history, "Secrets of the side branch", side="x = 1\n")
+    subprocess.run(["git", "checkout", "--quiet", "main"], cwd=history, check=True)
+    subprocess.run(["git", "merge", "--quiet", "--no-edit", "side"], cwd=history, check=True)
+    questions, known = own_history(history, 10)
+    for question in questions:
+        assert not any("secrets" in past.words for past in known.until(question.parent))
+
+
+def test_instances_are_answered_at_their_base_commit(history: Path, tmp_path: Path) -> None:
+    base = subprocess.run(["git", "rev-parse", "HEAD~1"], cwd=history, capture_output=True, text=True).stdout.strip()
+    patch = "diff --git a/printer.py b/printer.py\n--- a/printer.py\n+++ b/printer.py\n@@ -1 +1 @@\n-x = 2\n+x = 3\n"
+    row = {"instance_id": "one", "base_commit": base, "problem_statement": "The printer is wrong", "patch": patch}
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(row) + "\n" + json.dumps({**row, "base_commit": "0" * 40}) + "\n")
+    (question,), _ = instances(history, file)
+    assert (question.parent, question.right) == (base, ("printer.py",))
+
+
+def test_the_command_prints_both_rankings(history: Path) -> None:
+    result = CliRunner().invoke(evaluate, ["localize", "--repo", str(history), "--json"])
+    answers = json.loads(result.stdout)["answers"]
+    assert [(answer["ranks"], answer["bm25_ranks"]) for answer in answers] == [([1], [1]), ([1], [1])]
+    shown = CliRunner().invoke(evaluate, ["localize", "--repo", str(history)]).stdout
+    assert "BM25" in shown and "2 questions; recall@5 +0.0%" in shown
+
+
+def test_without_a_question_the_command_says_so(repo: Path) -> None:
+    result = CliRunner().invoke(evaluate, ["localize", "--repo", str(repo)])
+    assert result.exit_code == 1 and "no commit of this history" in result.output
+
+
+def test_recall_is_the_mean_share_of_the_right_files() -> None:
+    ranks = [(1, 4), (None, 2), (7,)]
+    assert recall_at(ranks, 3) == pytest.approx((0.5 + 0.5 + 0) / 3)
+    assert recall_at(ranks, 10) == pytest.approx((1 + 0.5 + 1) / 3)
+    assert mean_reciprocal_rank([*ranks, (None,)]) == pytest.approx((1 + 1 / 2 + 1 / 7 + 0) / 4)
+
+
+def test_the_gain_has_an_interval_around_it() -> None:
+    better = Answer(id="a", ranks=(1,), bm25_ranks=(9,), seconds=0.1, files=10)
+    equal = better.model_copy(update={"bm25_ranks": (1,)})
+    mean, low, high = gain([better] * 5 + [equal] * 5, 5)
+    assert mean == 0.5 and 0 <= low < 0.5 < high <= 1
+
+
+def test_tests_and_data_are_no_source() -> None:
+    assert [is_source(path) for path in ("a/b.py", "tests/test_b.py", "a.json", "Makefile", "src/x.rs")] == [
+        True,
+        False,
+        False,
+        False,
+        True,
+    ]

@@ -1,0 +1,51 @@
+"""What looks like a secret, and what only mentions one. Put together here, so that no scanner finds any."""
+
+import pytest
+
+from memory.secret_rules import find_secret
+
+RANDOM = "q7Xz2Lm9Vb4Nc8Ws1Kd6Tf3Ry5"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3BlbnNzaC1rZXk=",
+        "-----BEGIN " + "PRIVATE KEY-----",
+        "deploys with AKIA" + "IOSFODNN7EXAMPLE",
+        "ghp_" + "a1B2" * 9,
+        "github_pat_" + "a1B2" * 8,
+        "glpat-" + RANDOM,
+        "xoxb-" + "123456789012-" + RANDOM,
+        "sk-ant-" + RANDOM,
+        "sk-proj-" + RANDOM,
+        "hf_" + "a1B2c3" * 6,
+        "AIza" + "SyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q"[:35],
+        "eyJhbGciOiJI" + "." + "eyJzdWIiOiIx" + "." + "SflKxwRJSMeK",
+        "postgres://app:" + "hunter2hunter2@db.example.org/app",
+        f"the api_key = '{RANDOM}'",
+        f"AWS_SECRET_ACCESS_KEY: {RANDOM}/a",
+        f"password is {RANDOM}",
+    ],
+)
+def test_a_secret_is_seen(text: str) -> None:
+    assert find_secret(f"To deploy, note that {text} is needed.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The token is read from SLEEPWRIGHT_API_KEY.",
+        "password = config.database.password",
+        "tokens: int = max_tokens_per_request",
+        "`secret_key = os.environ['SECRET_KEY']` in settings.py",
+        "Blob 8ab686eafeb1f44702738c8b0f24f2567c36da6d holds the old parser.",
+        "See https://example.org/docs@v2 and git@example.org:team/app.git",
+        "postgres://app:${PASSWORD}@db.example.org/app",
+        "postgres://user:password@localhost/app",
+        "The task-runner sk-ipped the slow tests.",
+        "access_key = create_access_key_for_user(user)",
+    ],
+)
+def test_a_mention_is_no_secret(text: str) -> None:
+    assert find_secret(text) is None
