@@ -56,7 +56,7 @@ one: the task itself."""
 class Recipe:
     """How it is trained; the defaults are what the shipped weights were made with."""
 
-    million_tokens: float = 75.0
+    million_tokens: float = 43.0
     """Length of the training, padding included; the schedule follows it, so that it ends at a learning rate of zero."""
     rows: int = 16
     row_tokens: int = 256
