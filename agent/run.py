@@ -50,7 +50,7 @@ class RunOptions:
     test_command: str | None = None
     """None to look for one, "" for none."""
     candidates: int | None = None
-    """How many to sample; None for 64 of the embedded model, where equal ones cost next to nothing, else 4."""
+    """How many to sample; None for 128 of the embedded model, where equal ones cost next to nothing, else 4."""
     model: str | None = None
     base_url: str | None = None
     strategy: Literal["auto", "single", "rollout"] = "auto"
@@ -145,7 +145,7 @@ class _Desk:
             proposer=proposer,
             sandbox=self.sandbox,
             progress=self.progress,
-            candidates=options.candidates or (4 if is_served(options.model, options.base_url) else 64),
+            candidates=options.candidates or (4 if is_served(options.model, options.base_url) else 128),
             seed=options.seed,
             memory=self.notes,
             deadline=self.deadline,

@@ -52,7 +52,7 @@ def _prices(context: click.Context, parameter: click.Parameter, value: str | Non
     "--candidates",
     metavar="N",
     type=click.IntRange(min=1, max=10_000),
-    help="How many to sample.  [default: 64 of the embedded model, 4 of a served one]",
+    help="How many to sample.  [default: 128 of the embedded model, 4 of a served one]",
 )
 @click.option(
     "--model",

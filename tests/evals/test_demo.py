@@ -34,7 +34,7 @@ def test_a_right_answer_is_shown_applied_and_tested_in_this_order(directory: Pat
         "$ sleepwright run",
         "+        if pieces",
         "diff --stat",
-        "15 passed",
+        "Ran 15 tests",
         "undo --repo 'demo",
     ]
     assert [run.stdout.index(mark) for mark in marks] == sorted(run.stdout.index(mark) for mark in marks)
