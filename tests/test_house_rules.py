@@ -62,6 +62,14 @@ def test_no_file_is_called_utils() -> None:
     assert not {n for n in names if n in ("utils.py", "helpers.py", "common.py") or "_v2" in n}
 
 
+def test_every_file_is_in_the_tree_of_the_readme() -> None:
+    tree = (ROOT / "README.md").read_text(encoding="utf-8")
+    files = [
+        p for folder in ("agent", "memory", "sleeptime", "ttrl_adapter", "evals") for p in (ROOT / folder).glob("*.py")
+    ]
+    assert [p.name for p in files if p.name not in tree and p.name != "__init__.py"] == []
+
+
 def test_no_binary_is_larger_than_thirty_megabytes() -> None:
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
     paths = [ROOT / name for name in tracked.stdout.split("\0") if name]
