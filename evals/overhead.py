@@ -120,16 +120,14 @@ def _run(program: str, python: Path, kind: Commands, steps: int) -> _Run:
         environment = {**os.environ, "SLEEPWRIGHT_HOME": str(saved), "MSWEA_SILENT_STARTUP": "1"}
         environment["MSWEA_GLOBAL_CONFIG_DIR"] = str(top)
         words = _ours(repo, server.url) if program == "sleepwright" else _minis(repo, saved, server.url)
-        process = subprocess.Popen(
+        with subprocess.Popen(
             [python, *words],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-        )
-        assert process.stderr
-        errors = process.stderr.read().decode("utf-8", "replace")
-        process.wait()
+        ) as process:
+            errors = process.communicate()[1].decode("utf-8", "replace")
         if len(seen) <= steps:
             raise UserError(f"{program} stopped after {len(seen)} requests: {errors.strip()[-500:]}")
         size = sum(path.stat().st_size for path in saved.rglob("*.json*"))
