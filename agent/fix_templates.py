@@ -6,6 +6,7 @@ function knows, one more or less, a call that is missing, an argument too many. 
 """
 
 import ast
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -69,16 +70,12 @@ def _heads(tree: ast.Module) -> dict[int, tuple[ast.AST, Slot]]:
 
 def _variants(statement: Any, line: str, names: Names) -> Iterator[str]:
     """The line after each change of its statement's head, its body left alone."""
-    body, orelse = getattr(statement, "body", None), getattr(statement, "orelse", None)
-    final = getattr(statement, "finalbody", None)
-    if isinstance(body, list):
-        statement.body = [ast.Pass()]
-    if orelse:
-        statement.orelse = []
-    if final:
-        statement.finalbody = []
+    head = copy.copy(statement)
+    for block, left in (("body", [ast.Pass()]), ("orelse", []), ("finalbody", [])):
+        if isinstance(getattr(head, block, None), list):
+            setattr(head, block, left)
     is_elif = line.lstrip(" ").startswith("elif ")
-    holder = ast.Module(body=[statement], type_ignores=[])
+    holder = ast.Module(body=[head], type_ignores=[])
     inside = [(node, slot) for node, slot in slots(holder) if not isinstance(node, ast.Pass)]
     for template in TEMPLATES:
         for node, slot in inside:
@@ -91,12 +88,6 @@ def _variants(statement: Any, line: str, names: Names) -> Iterator[str]:
                 place.put(old)
                 if text and "<|" not in text:
                     yield "el" + text if is_elif and text.startswith("if ") else text
-    if isinstance(body, list):
-        statement.body = body
-    if orelse:
-        statement.orelse = orelse
-    if final:
-        statement.finalbody = final
 
 
 def _moves(statement: ast.AST, slot: Slot, lines: Sequence[str], line: int) -> Iterator[str]:
