@@ -15,7 +15,6 @@ from memory.records import Anchor
 from memory.work_tree import Held, WorkTree
 
 State = Literal["live", "stale", "dormant"]
-STATES: tuple[State, ...] = ("live", "stale", "dormant")
 
 
 class Broken(NamedTuple):
