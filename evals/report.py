@@ -17,11 +17,7 @@ from evals.speed import Timing
 
 def show_attempts(attempts: Sequence[Attempt], console: Console) -> None:
     """A row for each program, and the share that was solved."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("program", "kind of bug", "result"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("agreement", "distinct", "seconds"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = _table(("program", "kind of bug", "result"), ("agreement", "distinct", "seconds"))
     for attempt in attempts:
         table.add_row(
             attempt.name,
@@ -56,10 +52,7 @@ def show_rates(rows: Sequence[tuple[str, list[str]]], console: Console) -> None:
 
 def show_timings(timings: Sequence[Timing], console: Console) -> None:
     """A row for each step, in seconds and as a multiple of sampling together."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("step", no_wrap=True)
-    table.add_column("seconds", justify="right")
-    table.add_column("ratio", justify="right")
+    table = _table(("step",), ("seconds", "ratio"))
     for timing in timings:
         table.add_row(timing.step, f"{timing.seconds:.3f}", "" if timing.ratio is None else f"{timing.ratio:.1f}")
     console.print(table)
@@ -67,11 +60,7 @@ def show_timings(timings: Sequence[Timing], console: Console) -> None:
 
 def show_costs(costs: Sequence[Cost], console: Console) -> None:
     """A row for each program, kind of commands and number of steps."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("program", no_wrap=True)
-    table.add_column("commands", no_wrap=True)
-    for heading in ("steps", "CPU ms a step", "saved KiB", "CPU s to the first request"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = _table(("program", "commands"), ("steps", "CPU ms a step", "saved KiB", "CPU s to the first request"))
     for cost in costs:
         saved, start = f"{cost.saved_kib:.0f}", f"{cost.start_cpu_seconds:.2f}"
         table.add_row(cost.program, cost.commands, str(cost.steps), f"{cost.cpu_ms_per_step:.1f}", saved, start)
@@ -80,10 +69,7 @@ def show_costs(costs: Sequence[Cost], console: Console) -> None:
 
 def show_measured(steps: Sequence[Measured], console: Console) -> None:
     """A row for each step of `evals.memory_speed`."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("step", no_wrap=True)
-    for heading in ("CPU seconds", "p50", "p95"):
-        table.add_column(heading, justify="right")
+    table = _table(("step",), ("CPU seconds", "p50", "p95"))
     table.add_column("")
     for step in steps:
         table.add_row(step.step, f"{step.cpu:.3f}", f"{step.p50:.3f}", f"{step.p95:.3f}", step.size)
@@ -92,10 +78,7 @@ def show_measured(steps: Sequence[Measured], console: Console) -> None:
 
 def show_localization(answers: Sequence[Answer], console: Console) -> None:
     """Recall at several depths beside BM25's, what was gained at 5, and what an answer costs."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("files ranked by", no_wrap=True)
-    for heading in (*(f"recall@{k}" for k in DEPTHS), "MRR"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = _table(("files ranked by",), (*(f"recall@{k}" for k in DEPTHS), "MRR"))
     for name, ranks in (("BM25", [a.bm25_ranks for a in answers]), ("sleepwright", [a.ranks for a in answers])):
         cells = [f"{recall_at(ranks, k):.1%}" for k in DEPTHS]
         table.add_row(name, *cells, f"{mean_reciprocal_rank(ranks):.3f}")
@@ -116,3 +99,13 @@ def as_json(attempts: Sequence[Attempt]) -> str:
     rows = [{**attempt.model_dump(), "solved": attempt.solved} for attempt in attempts]
     interval = wilson_interval(solved, total)
     return json.dumps({"solved": solved, "total": total, "interval": interval, "attempts": rows}, indent=2)
+
+
+def _table(words: Sequence[str], numbers: Sequence[str]) -> Table:
+    """The headings of columns of words, then of numbers."""
+    table = Table(box=None, pad_edge=False)
+    for heading in words:
+        table.add_column(heading, no_wrap=True)
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
