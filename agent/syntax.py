@@ -46,7 +46,9 @@ CONFUSED = (
     "ValueError TypeError KeyError IndexError", "range enumerate", "zip map", "a b c", "n m",
 )  # fmt: skip
 RIVALS: dict[str, tuple[str, ...]] = {
-    word: tuple({other for row in CONFUSED if word in row.split() for other in row.split() if other != word})
+    word: tuple(
+        dict.fromkeys(other for row in CONFUSED if word in row.split() for other in row.split() if other != word)
+    )
     for row in CONFUSED
     for word in row.split()
 }

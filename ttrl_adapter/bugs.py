@@ -5,6 +5,7 @@ stand there instead. A kind is a generator of *changes*: (slot in the tree, node
 """
 
 import ast
+import copy
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -321,8 +322,12 @@ def difference(kind: str, right: Sequence[str], wrong: Sequence[str]) -> Bug | N
 
 
 def _with(node: Any, **fields: Any) -> Any:
-    """A shallow copy of a node with some fields changed."""
-    return type(node)(**{**{name: getattr(node, name, None) for name in node._fields}, **fields})
+    """A shallow copy of a node with some fields changed, its place in the text kept: `ast.unparse` reads it in a
+    `for`."""
+    changed = copy.copy(node)
+    for name, value in fields.items():
+        setattr(changed, name, value)
+    return changed
 
 
 def _parses(text: str) -> bool:

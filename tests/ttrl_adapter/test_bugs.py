@@ -1,11 +1,16 @@
 """ttrl_adapter/bugs.py: every bug is one line, parses, and its fix gives the function back."""
 
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from ttrl_adapter.bugs import KINDS, break_function, difference
 
+ROOT = Path(__file__).parents[2]
 FUNCTIONS = [
     """\
 def mean(values, default):
@@ -52,6 +57,38 @@ def test_every_kind_of_bug_is_made() -> None:
 
 def test_the_same_seed_makes_the_same_bug() -> None:
     assert break_function(FUNCTIONS[0], random.Random(3)) == break_function(FUNCTIONS[0], random.Random(3))
+
+
+SAID = """
+import random
+from agent.fix_templates import variants
+from ttrl_adapter.bugs import break_function
+from tests_of_bugs import FUNCTIONS
+for text in FUNCTIONS:
+    lines = text.split("\\n")
+    print(variants(lines, range(len(lines))))
+    print([break_function(text, random.Random(seed)) for seed in range(100)])
+"""
+
+
+def test_the_same_seed_makes_the_same_bugs_and_changes_in_every_process(tmp_path: Path) -> None:
+    (tmp_path / "tests_of_bugs.py").write_text(f"FUNCTIONS = {FUNCTIONS!r}")
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", SAID],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1
+
+
+def test_a_line_moves_out_of_a_loop() -> None:
+    text = "def f(items):\n    for x in items:\n        y = x\n        g(y)\n    return y"
+    made = {bug.broken for seed in range(100) if (bug := break_function(text, random.Random(seed)))}
+    assert tuple(text.replace("        g(y)", "    g(y)").split("\n")) in made
 
 
 def test_nothing_to_break_is_none() -> None:
