@@ -27,7 +27,7 @@ from agent.output import BoundedOutput
 from memory.records import CommandRun
 
 MAX_PROCESSES = 1000
-"""A command is ended once the machine runs this many more processes than when it began."""
+"""A command is ended once it has more than so many."""
 
 _KEPT = (
     *("PATH", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "JAVA_HOME", "GOROOT"),
@@ -130,13 +130,13 @@ class Sandbox:
 
     def _watch(self, process: subprocess.Popen[bytes], deadline: float, output: BoundedOutput) -> str | None:
         """Read until the command exits, leaving its background processes alone; why it has to be ended otherwise."""
-        most = _process_count() + MAX_PROCESSES
+        most = _process_count() + MAX_PROCESSES  # of the machine: only beyond it does one have to look closer
         is_open = True
         while process.poll() is None and not self._is_stopped:
             tick = min(_TICK, deadline - time.monotonic())
             if tick <= 0:
                 return _TIME_IS_UP
-            if _process_count() > most:
+            if _process_count() > most and _family_size(process.pid) > MAX_PROCESSES:
                 return f"more than {MAX_PROCESSES} processes"
             if is_open:
                 is_open = _pump(process, tick, output)
@@ -218,3 +218,23 @@ def _process_count() -> int:
         return sum(name.isdigit() for name in os.listdir("/proc"))
     except OSError:
         return 0
+
+
+def _family_size(pid: int) -> int:
+    """How many processes descend from this one or are of its session. Those whose parent has ended are still found:
+    they stay in the session, and under bubblewrap the first process of the command adopts them."""
+    children: dict[int, list[int]] = {}
+    members = {pid}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):  # it has just ended
+            # After the name, which may hold anything: state, parent, group, session.
+            _, parent, _, session, *_ = Path("/proc", name, "stat").read_bytes().rpartition(b")")[2].split()
+            children.setdefault(int(parent), []).append(int(name))
+            if int(session) == pid:
+                members.add(int(name))
+    todo = list(members)
+    while todo:
+        new = [child for child in children.get(todo.pop(), ()) if child not in members]
+        members.update(new)
+        todo += new
+    return len(members)

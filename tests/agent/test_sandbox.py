@@ -11,6 +11,7 @@ import pytest
 from agent.errors import SandboxError
 from agent.output import HEAD, TAIL
 from agent.sandbox import MAX_PROCESSES, Sandbox, bwrap_problem, open_sandbox
+from memory.records import CommandRun
 
 needs_bwrap = pytest.mark.skipif(bool(bwrap_problem()), reason=str(bwrap_problem()))
 PYTHON = sys.executable
@@ -167,6 +168,22 @@ def test_a_flood_of_processes_is_ended(sandbox: Sandbox, tmp_path: Path, lifelin
     run = sandbox.run(f"{HOLD} while :; do sleep 60 & done", tmp_path, timeout=60)
     assert not run.passed and not run.timed_out
     assert f"more than {MAX_PROCESSES} processes" in run.output and lifeline.is_cut()
+
+
+def test_a_flood_beside_it_does_not_end_a_command(sandbox: Sandbox, tmp_path: Path, lifeline: Lifeline) -> None:
+    os.mkfifo(tmp_path / "go")
+    found: list[CommandRun] = []
+    thread = threading.Thread(
+        target=lambda: found.append(sandbox.run(f"{HOLD} read x <go; echo $x", tmp_path, timeout=60))
+    )
+    thread.start()
+    lifeline.wait_until_held()
+    flood = sandbox.run("while :; do sleep 60 & done", tmp_path, timeout=60)
+    go = os.open(tmp_path / "go", os.O_RDWR)  # does not wait for a reader, in case there is none any more
+    os.write(go, b"gone on\n")
+    thread.join()
+    os.close(go)
+    assert "processes" in flood.output and (found[0].exit_code, found[0].output) == (0, "gone on\n")
 
 
 def test_a_command_that_no_shell_can_take_fails(sandbox: Sandbox, tmp_path: Path) -> None:
