@@ -29,8 +29,6 @@ _FOREIGN = (
     *("GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS", "GIT_REFLOG_ACTION"),
     *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"),
 )
-_UNSET = tuple(part for name in _FOREIGN for part in ("-u", name))
-
 _SETTINGS = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_EDITOR": "true",
@@ -68,13 +66,14 @@ def run_git(
 
     In a session of its own it cannot ask on the terminal. An interrupt ends it and its hooks before it goes on.
     """
-    settings = {**_SETTINGS, **(env or {})}
-    command = ["env", *_UNSET, *(f"{name}={value}" for name, value in settings.items())]
+    settings = {name: str(value) for name, value in {**_SETTINGS, **(env or {})}.items()}
+    # GitPython adds to the environment but takes nothing out of it.
+    foreign = [part for name in _FOREIGN if name in os.environ and name not in settings for part in ("-u", name)]
     # By -C alone: GitPython would fall back to the current directory where `directory` is gone, and a relative one
     # must not count twice.
-    command += ["git", "-C", str(directory), *map(str, arguments)]
+    command = [*(["env", *foreign] if foreign else []), "git", "-C", str(directory), *map(str, arguments)]
     try:
-        process = git.Git(".").execute(command, as_process=True, istream=PIPE, start_new_session=True)
+        process = git.Git(".").execute(command, as_process=True, istream=PIPE, env=settings, start_new_session=True)
     except git.GitCommandNotFound:
         raise RepositoryError(_MISSING) from None
     except OSError as error:

@@ -75,20 +75,22 @@ class Repository:
             raise RepositoryError(f"{str(path)!r} is not a directory")
         check_version(path)
 
-        def ask(question: str) -> str:
-            found = run_git(path, "rev-parse", question)
+        def ask(*questions: str) -> list[str]:
+            found = run_git(path, "rev-parse", *questions)
             if found.status:
                 raise RepositoryError(sentence(path, ["rev-parse"], found.errors))
-            return os.fsdecode(found.output).removesuffix("\n")
+            return os.fsdecode(found.output).removesuffix("\n").split("\n")
 
-        if ask("--is-inside-work-tree") != "true":
-            kind = "a bare repository" if ask("--is-bare-repository") == "true" else "inside of a .git directory"
+        is_inside, is_bare = ask("--is-inside-work-tree", "--is-bare-repository")
+        if is_inside != "true":
+            kind = "a bare repository" if is_bare == "true" else "inside of a .git directory"
             raise RepositoryError(f"{str(path)!r} is {kind}; a work tree is needed, `git worktree add` makes one")
-        return cls(
-            root=Path(ask("--show-toplevel")).resolve(),
-            git_dir=Path(ask("--absolute-git-dir")).resolve(),
-            common_dir=(path / ask("--git-common-dir")).resolve(),
-        )
+        questions = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+        places = ask(*questions)
+        if len(places) > len(questions):  # a name with a line break in it
+            places = ["\n".join(ask(question)) for question in questions]
+        root, git_dir, common_dir = places
+        return cls(Path(root).resolve(), Path(git_dir).resolve(), (path / common_dir).resolve())
 
     @property
     def head(self) -> str | None:
