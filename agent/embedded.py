@@ -1,22 +1,21 @@
 """Proposes with the embedded policy: suspects -> marked views of their functions -> sampled repairs -> edits.
 
-Most of the answers are the usual small changes of the marked lines (fix_templates.py) that the policy finds likeliest;
-they never miscopy a line. The others are sampled freely: they can say what no template does.
+What it answers, and in which order, is in ranked_answers.py.
 """
 
 import ast
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.edits import Edit, decode
 from agent.errors import EditRefused
-from agent.fix_templates import variants
-from agent.function_view import END, MARKS, View, edit_between, parse, prompt, read_answer, repair, units, view_unit
+from agent.function_view import END, View, edit_between, parse, prompt, read_answer, repair, units, view_unit
 from agent.localise import Localisation, Suspect
 from agent.policy import Completion, Policy
-from agent.state import OutOfTime, Proposal
+from agent.ranked_answers import Asked, complete
+from agent.state import Proposal
 from memory.records import Task, Tokens
 
 NAME = "embedded"
@@ -26,24 +25,15 @@ MOST_MARKS = 6
 """Suspicious lines that are marked in one prompt."""
 MOST_PROMPT_TOKENS = 224
 """As long as the prompts of its training."""
-TEMPERATURE = 0.8
-"""Better than 1.0 and 0.6 at 64 samples, docs/lab-notes.md."""
-
-
-TEMPLATE_SHARE = 0.75
-"""Of the answers, docs/lab-notes.md."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """One prompt: a view of the file at `path` with the marked lines, and its share of the samples."""
+    """A view of the file at `path`, and what is asked about it."""
 
     path: str
     view: View
-    marked: tuple[int, ...]
-    weight: float
-    around: ast.ClassDef | None
-    """The class that the function belongs to."""
+    asked: Asked
 
 
 class EmbeddedProposer:
@@ -63,53 +53,26 @@ class EmbeddedProposer:
         seed: int,
         progress: Callable[[int], None],
     ) -> list[Proposal]:
-        """n proposals, shared out among the most suspicious functions by the square of their suspicion."""
-        found: list[Proposal] = []
+        """n proposals, the likeliest first."""
+        began = time.monotonic()
         asked = questions(worktree, localisation.suspects, self._fits)
-        try:
-            for i, (question, share) in enumerate(zip(asked, _shares([q.weight for q in asked], n), strict=True)):
-                if share:
-                    found += self._ask(question, share, seed + i)
-                    progress(len(found))
-        except OutOfTime:
-            pass
-        return found
+        answers = complete(self._policy, [question.asked for question in asked], n, seed, progress=progress)
+        read: dict[tuple[int, str], tuple[Edit | None, str | None]] = {}
+        found = []
+        told: set[int] = set()
+        for index, completion in answers:
+            if (index, completion.text) not in read:
+                read[index, completion.text] = _read(asked[index], completion)
+            edit, problem = read[index, completion.text]
+            once = Tokens() if index in told else Tokens(prompt=self._policy.count(asked[index].asked.text), calls=1)
+            told.add(index)
+            tokens = once + Tokens(completion=completion.tokens)
+            found.append(Proposal((edit,) if edit else (), problem, tokens))
+        seconds = (time.monotonic() - began) / max(1, len(found))
+        return [replace(proposal, seconds=seconds) for proposal in found]
 
     def _fits(self, view: View, marked: Sequence[int]) -> bool:
         return self._policy.count(prompt(view.lines, marked)) <= MOST_PROMPT_TOKENS
-
-    def _ask(self, question: Question, n: int, seed: int) -> Iterator[Proposal]:
-        began = time.monotonic()
-        text = prompt(question.view.lines, question.marked)
-        completions = complete(self._policy, question.view.lines, question.marked, n, seed, around=question.around)
-        answers: dict[str, tuple[Edit | None, str | None]] = {}
-        for completion in completions:
-            if completion.text not in answers:
-                answers[completion.text] = _read(question, completion)
-        seconds = (time.monotonic() - began) / n
-        for i, completion in enumerate(completions):
-            edit, problem = answers[completion.text]
-            once = Tokens(prompt=self._policy.count(text), calls=1) if i == 0 else Tokens()
-            yield Proposal((edit,) if edit else (), problem, once + Tokens(completion=completion.tokens), seconds)
-
-
-def complete(
-    policy: Policy,
-    lines: Sequence[str],
-    marked: Sequence[int],
-    n: int,
-    seed: int,
-    temperature: float = TEMPERATURE,
-    template_share: float = TEMPLATE_SHARE,
-    around: ast.AST | None = None,
-) -> list[Completion]:
-    """n answers to the prompt for these lines: those held to templates, the likeliest first, then free samples."""
-    text = prompt(lines, marked)
-    known = variants(lines, marked, around) if template_share else []
-    held = policy.choose(text, known, n=round(n * template_share)) if any(line.changed for line in known) else []
-    return held + policy.sample(
-        text, n=n - len(held), temperature=temperature, seed=seed, first=MARKS[: len(marked)], stop=MARKS
-    )
 
 
 def questions(
@@ -131,9 +94,9 @@ def questions(
     for (path, unit), scores in marks.items():
         if view := files[path].view(unit):
             for chunk in _chunks(view, list(scores), fits):
-                weight = max(scores[line] for line in chunk)
-                found.append(Question(path, view, chunk, weight, files[path].class_of(unit)))
-    return sorted(found, key=lambda q: -q.weight)[:MOST_QUESTIONS]
+                suspicion = tuple(scores[line] for line in chunk)
+                found.append(Question(path, view, Asked(view.lines, chunk, suspicion, files[path].class_of(unit))))
+    return sorted(found, key=lambda question: -max(question.asked.suspicion))[:MOST_QUESTIONS]
 
 
 class _File:
@@ -176,19 +139,8 @@ def _chunks(view: View, lines: list[int], fits: Callable[[View, Sequence[int]], 
         lines = lines[size:]
 
 
-def _shares(weights: Sequence[float], n: int) -> list[int]:
-    """n split in proportion to the squares of the weights, by largest remainder."""
-    total = sum(w * w for w in weights) or 1.0
-    exact = [n * w * w / total for w in weights]
-    shares = [int(x) for x in exact]
-    order = sorted(range(len(exact)), key=lambda i: shares[i] - exact[i])
-    for i in order[: n - sum(shares)]:
-        shares[i] += 1
-    return shares
-
-
 def _read(question: Question, completion: Completion) -> tuple[Edit | None, str | None]:
-    lines = read_answer(completion.text.removesuffix(END), question.view.lines, question.marked)
+    lines = read_answer(completion.text.removesuffix(END), question.view.lines, question.asked.marked)
     if lines is None:
         return None, "empty"
     if parse("\n".join(lines)) is None:

@@ -13,10 +13,11 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from agent.function_view import CUT, IN, INDENT, MARKS, OUT, parse
+from agent.repair_kinds import kind_of, log_odds
 from agent.syntax import RIVALS, Change, Names, Slot, names_of, slots
 
 MOST_VARIANTS = 400
-"""Of one line; the templates that come first have precedence."""
+"""Of one line; the likeliest kinds have precedence."""
 MOST_NAMES = 14
 """Names, texts or attributes that are tried in one place; the nearest definitions first."""
 
@@ -38,6 +39,15 @@ class Variants(NamedTuple):
     unchanged: str
     """The line as it is."""
     changed: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+    """Of each change, as agent/repair_kinds.py names them."""
+
+
+class _Changed(NamedTuple):
+    """A line after a change."""
+
+    text: str
+    kind: str
 
 
 def variants(lines: Sequence[str], marked: Sequence[int], around: ast.AST | None = None) -> list[Variants]:
@@ -54,12 +64,15 @@ def variants(lines: Sequence[str], marked: Sequence[int], around: ast.AST | None
     found = []
     for mark, line in zip(MARKS, sorted(marked), strict=False):
         text = lines[line].lstrip(" ")
-        said: dict[str, None] = {}
+        said: dict[str, str] = {}
         if names and line in heads:
             node, slot = heads[line]
-            said = dict.fromkeys(chain(_variants(node, lines[line], names), _moves(node, slot, lines, line)))
+            for change in chain(_variants(node, lines[line], names), _moves(node, slot, lines, line)):
+                said.setdefault(change.text, change.kind)
             said.pop(text, None)
-        found.append(Variants(mark + text, tuple(mark + other for other in list(said)[:MOST_VARIANTS])))
+        odds = log_odds()
+        likely = sorted(said, key=lambda other: -odds.get(said[other], 0.0))[:MOST_VARIANTS]
+        found.append(Variants(mark + text, tuple(mark + t for t in likely), tuple(said[t] for t in likely)))
     return found
 
 
@@ -68,7 +81,7 @@ def _heads(tree: ast.Module) -> dict[int, tuple[ast.AST, Slot]]:
     return {n.lineno - 1: (n, slot) for n, slot in slots(tree) if isinstance(n, ast.stmt | ast.ExceptHandler)}
 
 
-def _variants(statement: Any, line: str, names: Names) -> Iterator[str]:
+def _variants(statement: Any, line: str, names: Names) -> Iterator[_Changed]:
     """The line after each change of its statement's head, its body left alone."""
     head = copy.copy(statement)
     for block, left in (("body", [ast.Pass()]), ("orelse", []), ("finalbody", [])):
@@ -87,24 +100,25 @@ def _variants(statement: Any, line: str, names: Names) -> Iterator[str]:
                     text = ""
                 place.put(old)
                 if text and "<|" not in text:
-                    yield "el" + text if is_elif and text.startswith("if ") else text
+                    text = "el" + text if is_elif and text.startswith("if ") else text
+                    yield _Changed(text, kind_of(template.__name__, old, value))
 
 
-def _moves(statement: ast.AST, slot: Slot, lines: Sequence[str], line: int) -> Iterator[str]:
+def _moves(statement: ast.AST, slot: Slot, lines: Sequence[str], line: int) -> Iterator[_Changed]:
     """The line gone, or one level deeper or less deep; `if` for `while` and the other way round."""
     text = lines[line].lstrip(" ")
     depth = _depth(lines[line])
     if not hasattr(statement, "body"):
-        yield CUT
+        yield _Changed(CUT, "move: cut")
         # Deeper where a block ends right before it; less deep at the end of a block, but not out of the function.
         if line and _depth(lines[line - 1]) > depth:
-            yield IN + text
+            yield _Changed(IN + text, "move: in")
         if depth > 1 and (line + 1 == len(lines) or _depth(lines[line + 1]) < depth):
-            yield OUT + text
+            yield _Changed(OUT + text, "move: out")
     others = [("if ", "while "), ("while ", "if "), ("elif ", "if ")] + [("if ", "elif ")] * _follows_if(slot)
     for one, other in others:
         if text.startswith(one):
-            yield other + text.removeprefix(one)
+            yield _Changed(other + text.removeprefix(one), f"move: {one}> {other}".rstrip())
 
 
 def _depth(line: str) -> int:

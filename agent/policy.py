@@ -1,5 +1,4 @@
-"""The embedded policy: a small Llama that is asked for many answers to one prompt: free samples, or the likeliest of
-given ones."""
+"""The embedded policy: a small Llama that is asked for many answers to one prompt, or how likely given ones are."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,6 @@ from agent.fix_templates import Variants
 from agent.llama import Array, Cache, Llama
 
 SHIPPED = Path(__file__).parent / "weights"
-DISTINCT = 2 / 3
-"""Of the answers that are chosen among given ones, docs/lab-notes.md."""
 MOST_SCORED = 160
 """Changed lines of one prompt that are read to their ends."""
 _SIDE_BY_SIDE = 128
@@ -110,41 +107,30 @@ class Policy:
         ]
         return [found[i] for i in rng.permutation(len(found))]
 
-    def choose(self, prompt: str, lines: Sequence[Variants], *, n: int) -> list[Completion]:
-        """n of the changed lines, the likeliest first: most of them different, and the likely ones again.
-
-        Drawing at random would say the same few again and again, and never what is in the sixtieth place. So DISTINCT
-        of the n are the likeliest ones, once each; the rest are shared out in proportion to how likely each is
-        (Sainte-Laguë), so that a vote shows what the policy thinks. Fewer where there are fewer changed lines."""
-        answers = [answer for line in lines for answer in line.changed]
-        scores = self.score(prompt, lines)
-        order = np.argsort(-scores, kind="stable")[: max(1, round(n * DISTINCT))]
-        order = order[np.isfinite(scores[order])]
-        if not len(order):
-            return []
-        logprobs = _logprobs(scores[order][None], 1.0)[0]
-        seats = _shared_out(np.exp(logprobs), n - len(order)) + 1
-        end = self.tokenizer.id_to_token(self.end)
-        return [
-            completion
-            for i, logprob, times in zip(order, logprobs, seats, strict=True)
-            for completion in [Completion(answers[i] + end, self.count(answers[i]) + 1, float(logprob))] * int(times)
-        ]
-
     @_one_thread
-    def score(self, prompt: str, lines: Sequence[Variants], most: int = MOST_SCORED) -> Array:
+    def score(
+        self,
+        prompt: str,
+        lines: Sequence[Variants],
+        worth: Callable[[Array], Array] = lambda logprobs: logprobs,
+        most: int = MOST_SCORED,
+    ) -> Array:
         """Log-probabilities at temperature 1 of all changed lines in a row, their ends included.
 
         A changed line is a branch off the unchanged one. How likely each branch begins is read from the unchanged
-        lines alone; the `most` likeliest are read to their ends, the others get -inf, as does one that is too long.
+        lines alone; the `most` best ones, by what such log-probabilities are `worth`, are read to their ends, the
+        others get -inf, as does one that is too long.
         """
         ids = self.tokenizer.encode(prompt).ids
         hidden, cache = self._llama.prefill(ids)
         first = _logprobs(self._llama.logits(hidden), 1.0)[0]
         trunks = [self._trunk(line, ids, cache, first) for line in lines]
-        bounds = np.concatenate([trunk.bounds for trunk in trunks])
-        enough = np.sort(bounds)[-most] if len(bounds) > most else -np.inf
-        return np.concatenate([self._finish(trunk, len(ids), trunk.bounds >= enough) for trunk in trunks])
+        values = worth(np.concatenate([trunk.bounds for trunk in trunks]))
+        enough = np.sort(values)[-most] if len(values) > most else -np.inf
+        wanted = np.split(values >= enough, np.cumsum([len(trunk.answers) for trunk in trunks])[:-1])
+        return np.concatenate(
+            [self._finish(trunk, len(ids), those) for trunk, those in zip(trunks, wanted, strict=True)]
+        )
 
     def _trunk(self, line: Variants, ids: list[int], cache: Cache, first: Array) -> "_Trunk":
         """Read the unchanged line, and how likely each changed one leaves it where it does."""
@@ -227,14 +213,6 @@ class _Rows:
         chosen = np.asarray([i for i, *_ in kept], dtype=int)
         cache = [layer[:, chosen] for layer in self.cache]
         return _Rows([t for _, t, _, _ in kept], [c for _, _, c, _ in kept], [p for *_, p in kept], cache), ended
-
-
-def _shared_out(shares: Array, n: int) -> NDArray[np.int_]:
-    """n seats in proportion to the shares, by Sainte-Laguë's divisors."""
-    seats = np.zeros(len(shares), int)
-    for _ in range(n):
-        seats[np.argmax(shares / (2 * seats + 1))] += 1
-    return seats
 
 
 def _common(tokens: Sequence[int], trunk: Sequence[int]) -> int:

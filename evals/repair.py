@@ -14,11 +14,11 @@ from importlib.resources import files
 from math import inf
 from pathlib import Path
 
-from agent.embedded import TEMPERATURE, TEMPLATE_SHARE, complete
 from agent.errors import ConfigError
 from agent.fix_templates import Variants
 from agent.function_view import END, MARKS, answer, prompt, read_answer
 from agent.policy import Policy
+from agent.ranked_answers import TEMPERATURE, TEMPLATE_SHARE, Asked, complete
 from evals.estimates import pass_at_k
 from memory.records import Record
 from ttrl_adapter.bugs import Bug, break_function
@@ -160,14 +160,9 @@ def _attempt(case: Case, policy: Policy, sampling: Sampling) -> Repair:
         case.question, n=sampling.samples, temperature=sampling.temperature, seed=sampling.seed, first=first, stop=MARKS
     )
     drawn = Counter(c.text for c in free)
-    told = [
-        c.text
-        for c in complete(
-            policy, case.bug.broken, case.marked, sampling.samples, sampling.seed, sampling.temperature,
-            sampling.template_share,
-        )
-    ]  # fmt: skip
-    votes = Counter(told)
+    asked = Asked(case.bug.broken, case.marked, (1.0,) * len(case.marked))
+    told = complete(policy, [asked], sampling.samples, sampling.seed, sampling.temperature, sampling.template_share)
+    votes = Counter(answer.completion.text for answer in told)
     verdict = {text: _is_right(case, text) for text in {*drawn, *votes}}
     ranked = [text for text, _ in votes.most_common()]
     return Repair(

@@ -112,21 +112,10 @@ def test_the_branches_with_the_likeliest_beginnings_are_read(policy: Policy) -> 
     assert read.sum() == 3 and np.allclose(some[read], everything[read], atol=1e-4)
 
 
-def test_a_choice_is_of_the_likeliest_and_has_the_likely_ones_again(policy: Policy) -> None:
-    chosen = policy.choose("a b", LINES, n=9)
-    answers = [answer + "<|end|>" for line in LINES for answer in line.changed]
-    by_score = [answers[i] for i in np.argsort(-policy.score("a b", LINES))]
-    assert len(chosen) == 9 and list(dict.fromkeys(c.text for c in chosen)) == by_score
-    counts = [[c.text for c in chosen].count(answer) for answer in by_score]
-    assert counts == sorted(counts, reverse=True)
-
-
-def test_two_thirds_of_a_choice_are_different(policy: Policy) -> None:
-    assert len({c.text for c in policy.choose("a b", LINES, n=6)}) == 4
-
-
-def test_without_changed_lines_there_is_no_choice(policy: Policy) -> None:
-    assert policy.choose("a b", [Variants("<|0|> a", ())], n=3) == []
+def test_what_is_worth_more_is_read(policy: Policy) -> None:
+    everything = policy.score("a b", LINES)
+    reverse = policy.score("a b", LINES, worth=lambda logprobs: np.arange(len(logprobs), dtype=np.float32), most=1)
+    assert np.isfinite(reverse).tolist() == [False] * (len(everything) - 1) + [True]
 
 
 def test_a_line_that_is_too_long_is_a_clear_error(policy: Policy) -> None:

@@ -1,0 +1,147 @@
+"""What the embedded policy answers to all questions of a run: first the usual small changes of the marked lines, then
+free samples.
+
+The changes (fix_templates.py) never miscopy a line. They are taken in one order over all questions: how suspicious the
+line is, how often a repair is of that kind (repair_kinds.py), and what the policy makes of it. Free samples can say
+what no template does.
+"""
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.fix_templates import variants
+from agent.function_view import END, MARKS, prompt
+from agent.llama import Array
+from agent.policy import Completion, Policy
+from agent.repair_kinds import log_odds
+from agent.state import OutOfTime
+
+TEMPERATURE = 0.8
+"""Of the free samples; better than 1.0 and 0.6 at 64 of them, docs/lab-notes.md."""
+TEMPLATE_SHARE = 0.75
+"""Of the answers, docs/lab-notes.md."""
+DISTINCT = 2 / 3
+"""Of the answers that are changes: the others say the likeliest again, so that a vote shows what the policy thinks."""
+POLICY_WEIGHT = 0.45
+"""Of its log-probability against the log-odds of the kind, docs/lab-notes.md."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Some lines of a unit in normal form, of which some are suspicious."""
+
+    lines: tuple[str, ...]
+    marked: tuple[int, ...]
+    """In ascending order."""
+    suspicion: tuple[float, ...]
+    """Of each marked line, above 0, at most 1."""
+    around: ast.AST | None = None
+    """The class that the unit belongs to."""
+
+    @property
+    def text(self) -> str:
+        return prompt(self.lines, self.marked)
+
+
+class Answer(NamedTuple):
+    """One answer, and to which of the questions."""
+
+    asked: int
+    completion: Completion
+
+
+class _Ranked(NamedTuple):
+    """A change that could be the answer, with the log of how likely it is among those of all questions."""
+
+    logprob: float
+    asked: int
+    text: str
+
+
+def complete(
+    policy: Policy,
+    asked: Sequence[Asked],
+    n: int,
+    seed: int,
+    temperature: float = TEMPERATURE,
+    template_share: float = TEMPLATE_SHARE,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Answer]:
+    """n answers, fewer where `progress`, which is told how many there are about, raises OutOfTime."""
+    weights = np.asarray([max(one.suspicion) ** 2 for one in asked])
+    most = round(n * template_share)
+    ranked: list[_Ranked] = []
+    found: list[Answer] = []
+    try:
+        for i, one in enumerate(asked if most else ()):
+            ranked += _rank(policy, one, i, float(np.log(weights[i] / weights.sum())))
+            progress(most * (i + 1) // len(asked))
+        found += _pick(policy, ranked, most)
+        for i, share in enumerate(_shared_out(weights, n - len(found)) if len(asked) else ()):
+            if share:
+                found += _sample(policy, asked[i], i, int(share), temperature, seed + i)
+                progress(len(found))
+    except OutOfTime:
+        found = found or _pick(policy, ranked, most)
+    return found
+
+
+def _rank(policy: Policy, one: Asked, index: int, log_share: float) -> list[_Ranked]:
+    """The changes of one question that are worth reading to their ends."""
+    lines = variants(one.lines, one.marked, one.around)
+    if not any(line.changed for line in lines):
+        return []
+    odds = log_odds()
+    prior = np.asarray(
+        [
+            odds.get(kind, 0.0) + 2 * np.log(suspicion)
+            for line, suspicion in zip(lines, one.suspicion, strict=True)
+            for kind in line.kinds
+        ],
+        np.float32,
+    )
+
+    def worth(logprobs: Array) -> Array:
+        return POLICY_WEIGHT * logprobs + prior
+
+    values = worth(policy.score(one.text, lines, worth))
+    values = values - np.logaddexp.reduce(values) + log_share
+    answers = [answer for line in lines for answer in line.changed]
+    return [_Ranked(float(values[i]), index, answers[i]) for i in np.flatnonzero(np.isfinite(values))]
+
+
+def _pick(policy: Policy, ranked: list[_Ranked], n: int) -> list[Answer]:
+    """n of the changes, the likeliest first: most of them different, and the likely ones again.
+
+    Drawing at random would say the same few again and again, and never what is in the sixtieth place."""
+    ranked = sorted(ranked, key=lambda one: -one.logprob)[: max(1, round(n * DISTINCT))]
+    if not ranked:
+        return []
+    shares = np.exp([one.logprob for one in ranked])
+    again = _shared_out(shares, n - len(ranked))
+    return [
+        answer
+        for one, times in zip(ranked, again, strict=True)
+        for answer in [
+            Answer(one.asked, Completion(one.text + END, policy.count(one.text) + 1, one.logprob))
+        ] * (1 + int(times))
+    ]  # fmt: skip
+
+
+def _sample(policy: Policy, one: Asked, index: int, n: int, temperature: float, seed: int) -> list[Answer]:
+    first = MARKS[: len(one.marked)]
+    drawn = policy.sample(one.text, n=n, temperature=temperature, seed=seed, first=first, stop=MARKS)
+    return [Answer(index, completion) for completion in drawn]
+
+
+def _shared_out(shares: Sequence[float] | NDArray[np.float64], n: int) -> NDArray[np.int_]:
+    """n seats in proportion to the shares, by Sainte-Laguë's divisors."""
+    seats = np.zeros(len(shares), int)
+    for _ in range(n):
+        seats[np.argmax(np.asarray(shares) / (2 * seats + 1))] += 1
+    return seats
