@@ -33,7 +33,7 @@ from memory.experiences import ExperienceLog, new_id
 from memory.home import MemoryHome
 from memory.note_store import NoteStore
 from memory.records import Experience, Outcome, Task
-from memory.runs import Begun, NoSuchRun, Run
+from memory.runs import Begun, NoSuchRun, Run, clear_abandoned
 
 if TYPE_CHECKING:
     from agent.served import ServedModel
@@ -97,6 +97,7 @@ def run(
             options = _as_begun(options, resumed.begun)
         served = None if proposer else stack.enter_context(_open_model(options, progress))
         repository.clean_leftovers(home.worktrees)
+        clear_abandoned(home.runs)
         under_way = resumed or stack.enter_context(Run.begin(home.runs, _begin(options, repository)))
         sandbox = open_sandbox(options.sandbox)
         # The embedded model reads no notes.

@@ -1,5 +1,6 @@
 """`sleepwright run`: its options. What they do is in run.py, imported when the command runs."""
 
+import gc
 import math
 import select
 import sys
@@ -12,6 +13,9 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from agent.deadline import Deadline
+
+AS_BEGUN = {"test_command": "--test", "candidates": "--candidates", "strategy": "--strategy", "seed": "--seed"}
+"""Parameters that say what a run is asked, and their options: one that is resumed was asked it already."""
 
 
 def _number(context: click.Context, parameter: click.Parameter, value: float | None) -> float | None:
@@ -151,16 +155,24 @@ def run(
         raise click.UsageError("--apply, --commit and --no-apply exclude each other.")
     if (task is None) == (resume is None):
         raise click.UsageError("TASK and --resume exclude each other." if task else "TASK is missing: say what to do.")
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    asked = [name for name in AS_BEGUN if sources[name] == ParameterSource.COMMANDLINE]
+    if resume and asked:
+        raise click.UsageError(f"A resumed run keeps its {AS_BEGUN[asked[0]]}: start a new one, or leave it out.")
     request = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if task == "-" and sys.stdin else task or ""
     if not (request.strip() or resume):
         raise click.UsageError("TASK is empty: say what to do.")
 
+    gc.disable()  # what is imported stays: looking through it again and again is a sixth of the time that it takes
     from rich.console import Console
 
     from agent.deadline import Deadline
     from agent.limits import Limits
     from agent.run import RunOptions
     from agent.run import run as run_options
+
+    gc.freeze()
+    gc.enable()
 
     # A stream is None where the shell has closed it.
     is_terminal = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
@@ -173,8 +185,7 @@ def run(
         completion_price=price[1],
     )
     # Where a run is resumed, the environment does not change the model that it had.
-    sources = {name: context.get_parameter_source(name) for name in ("model", "base_url")}
-    keeps = {name for name, source in sources.items() if not resume or source == ParameterSource.COMMANDLINE}
+    keeps = {n for n in ("model", "base_url") if not resume or sources[n] == ParameterSource.COMMANDLINE}
     options = RunOptions(
         request=request.strip(),
         repo=repo,

@@ -6,8 +6,8 @@ grow, by as much as happens. Whoever holds `run.jsonl` open is the one who works
 
 import shutil
 from collections.abc import Sequence
-from contextlib import ExitStack
-from datetime import datetime
+from contextlib import ExitStack, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -20,6 +20,10 @@ from memory.records import Record, Task, Tokens, now
 
 SCHEMA = 1
 """Of the files; raised with every change that an older program could not read."""
+
+
+KEPT = timedelta(days=28)
+"""A run that was interrupted longer ago is not gone on with any more: git has cleared its snapshot away by then."""
 
 
 class NoSuchRun(UserError):
@@ -185,6 +189,20 @@ def find_run(runs: Path, id_or_prefix: str) -> str:
 def unfinished(runs: Path) -> list[str]:
     """The ids of the runs that were interrupted, or are under way, the newest first."""
     return sorted((path.parent.name for path in runs.glob("*/run.jsonl")), reverse=True)
+
+
+def clear_abandoned(runs: Path) -> list[str]:
+    """Remove the unfinished runs in which nothing has happened for KEPT; returns their ids."""
+    cleared = []
+    for id in unfinished(runs):
+        folder = runs / id
+        with suppress(OSError, JournalBusy):  # somebody works on it, or it has just gone
+            last = max(path.stat().st_mtime for path in (_journal_of(folder), *trajectories(folder)))
+            if now().timestamp() - last > KEPT.total_seconds():
+                with Journal(_journal_of(folder)):
+                    shutil.rmtree(folder)
+                cleared.append(id)
+    return cleared
 
 
 def is_under_way(runs: Path, id: str) -> bool:

@@ -67,6 +67,10 @@ def test_every_command_answers_help(command: str) -> None:
         ["run", "x", "--apply", "--commit"],
         ["run", "x", "--candidates", "0"],
         ["run", "x", "--timeout", "nan"],
+        ["run", "--resume", "1", "--test", "true"],
+        ["run", "--resume", "1", "--candidates", "2"],
+        ["run", "--resume", "1", "--strategy", "single"],
+        ["run", "--resume", "1", "--seed", "0"],
         ["log", "show"],
     ],
 )

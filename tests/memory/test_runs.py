@@ -1,12 +1,26 @@
 """Runs under way: what is kept, how one is found again, and what is left of it at the end."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from memory.errors import StoreError, UserError
-from memory.records import Task, Tokens
-from memory.runs import Begun, NoSuchRun, Run, Step, StepCall, begun, is_under_way, read_steps, trajectories, unfinished
+from memory.records import Task, Tokens, now
+from memory.runs import (
+    KEPT,
+    Begun,
+    NoSuchRun,
+    Run,
+    Step,
+    StepCall,
+    begun,
+    clear_abandoned,
+    is_under_way,
+    read_steps,
+    trajectories,
+    unfinished,
+)
 
 TASK = Task(request="fix \udce9", repo="/r", base_commit=None, snapshot="s")
 
@@ -85,3 +99,17 @@ def test_another_versions_run_is_left_to_it(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace('"schema_version":1', '"schema_version":2'))
     with pytest.raises(StoreError, match="another version"):
         Run.resume(tmp_path, "abc1")
+
+
+def test_abandoned_runs_are_cleared_but_none_that_is_young_or_under_way(tmp_path: Path) -> None:
+    for id in ("old", "young", "late"):
+        begin(tmp_path, id).__exit__(None, None, None)
+    Run.resume(tmp_path, "late").candidate(0).append(Step(kind="task"))
+    busy = begin(tmp_path, "busy")
+    long_ago = (now() - KEPT).timestamp() - 60
+    for id in ("old", "late", "busy"):
+        os.utime(tmp_path / id / "run.jsonl", (long_ago, long_ago))
+    assert clear_abandoned(tmp_path) == ["old"]
+    assert unfinished(tmp_path) == ["young", "late", "busy"]
+    busy.__exit__(None, None, None)
+    assert clear_abandoned(tmp_path) == ["busy"]
