@@ -32,17 +32,18 @@ def broken_anchors(
     tree: WorkTree, held: Held, log: NoteLog, ids: Sequence[str] | None = None
 ) -> dict[str, list[Broken]]:
     """The notes that are not live, of all or of some, each with the anchors that do not hold; `held` is the tree's."""
-    if ids is None:
-        failing = log.anchors_outside(held.paths)
-    else:
-        failing = [row for row in log.anchors(ids) if row.blob not in held.paths]
-    failing = _without_untracked(failing, held, tree)
+    failing = _failing(tree, held, log, ids)
     was_here = _was_here(failing, tree)
     broken: dict[str, list[Broken]] = {}
     for row in failing:
         state: State = "stale" if row in was_here else "dormant"
         broken.setdefault(row.note, []).append(Broken(row.path, row.blob, state, held.blobs.get(row.path)))
     return broken
+
+
+def broken_notes(tree: WorkTree, held: Held, log: NoteLog, ids: Sequence[str]) -> set[str]:
+    """Those of the notes that are not live; whether they are stale or dormant, which history says, is not asked."""
+    return {row.note for row in _failing(tree, held, log, ids)}
 
 
 def state_of(broken: Collection[Broken]) -> State:
@@ -57,6 +58,15 @@ def current_path(anchor: Anchor, held: Held) -> str:
     if held.blobs.get(anchor.path) == anchor.blob:
         return anchor.path
     return held.paths.get(anchor.blob, anchor.path)
+
+
+def _failing(tree: WorkTree, held: Held, log: NoteLog, ids: Sequence[str] | None) -> list[AnchorRow]:
+    """The anchors, of all notes or of some, of which no file holds the blob."""
+    if ids is None:
+        failing = log.anchors_outside(held.paths)
+    else:
+        failing = [row for row in log.anchors(ids) if row.blob not in held.paths]
+    return _without_untracked(failing, held, tree)
 
 
 def _without_untracked(failing: list[AnchorRow], held: Held, tree: WorkTree) -> list[AnchorRow]:

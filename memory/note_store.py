@@ -10,7 +10,7 @@ from memory.config import MemoryConfig
 from memory.embedding import Embedder, open_embedder
 from memory.errors import EmbeddingError, NoteRefused
 from memory.experiences import new_id
-from memory.freshness import Broken, broken_anchors, current_path
+from memory.freshness import Broken, broken_anchors, broken_notes, current_path
 from memory.home import MemoryHome
 from memory.index_access import IndexAccess
 from memory.index_folder import IndexFailure
@@ -111,7 +111,7 @@ class NoteStore:
         words = self.log.search(question, CANDIDATES)
         ranks, problem = {"words": words}, None
         try:
-            if self.log.count() and (self.embedder.is_semantic or not words):
+            if (self.embedder.is_semantic or not words) and self.log.count():
                 kind = "meaning" if self.embedder.is_semantic else "spelling"
                 near = self.index.nearest(question, CANDIDATES, _MOST_NEW)
                 ranks[kind] = [neighbour.id for neighbour in near if neighbour.similarity >= _SIMILAR]
@@ -119,9 +119,9 @@ class NoteStore:
             problem = f"Searched by words only: {error}"
         order = fuse(ranks)
         held = self.tree.held()
-        broken = broken_anchors(self.tree, held, self.log, order)
+        broken = broken_notes(self.tree, held, self.log, order)
         notes = {note.id: note for note in self.log.notes(order)}
-        live = [placed(notes[id], held) for id in order if id in notes and id not in broken]
+        live = (placed(notes[id], held) for id in order if id in notes and id not in broken)
         hidden = sum(id in broken for id in order[:most])
         return Recall(pack(live, most, budget), hidden, problem)
 

@@ -45,6 +45,7 @@ class WorkTree:
         self._index = index
         self._indexed: tuple[FileStat | None, dict[str, tuple[str, str]]] | None = None
         self._hashed: dict[str, tuple[FileStat, str]] = {}
+        self._held: tuple[dict[str, tuple[str, str]], dict[str, str | None], Held] | None = None
 
     @classmethod
     def open(cls, directory: Path) -> "WorkTree":
@@ -58,17 +59,27 @@ class WorkTree:
     def held(self) -> Held:
         """What the tree holds now, dirty files included, untracked ones left out."""
         entries = self._entries()
-        blobs = {path: blob for path, (_, blob) in entries.items()}
+        changed: dict[str, str | None] = {}  # None where it is gone
         dirty: list[str] = []
         for path, is_deleted in self._differing():
             if is_deleted:
-                blobs.pop(path, None)
+                changed[path] = None
             elif entries.get(path, ("", ""))[0] == _SUBMODULE:
-                blobs[path] = self._submodule_commit(path) or blobs[path]
+                changed[path] = self._submodule_commit(path) or entries[path][1]
             else:
                 dirty.append(path)
-        blobs.update(self.hashed(dirty))
-        return Held(blobs, {blob: path for path, blob in reversed(blobs.items())})
+        changed.update(self.hashed(dirty))
+        if self._held and self._held[0] is entries and self._held[1] == changed:
+            return self._held[2]
+        blobs = {path: blob for path, (_, blob) in entries.items()}
+        for path, blob in changed.items():
+            if blob is None:
+                blobs.pop(path, None)
+            else:
+                blobs[path] = blob
+        held = Held(blobs, {blob: path for path, blob in reversed(blobs.items())})
+        self._held = entries, changed, held
+        return held
 
     def hashed(self, paths: Iterable[str]) -> dict[str, str]:
         """The blob ids that these files would have, as they are on disk; what is no file is left out."""

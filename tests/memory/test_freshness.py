@@ -8,7 +8,7 @@ import pytest
 
 from memory.anchoring import evidence
 from memory.errors import NoteRefused, TreeError
-from memory.freshness import broken_anchors, current_path, state_of
+from memory.freshness import broken_anchors, broken_notes, current_path, state_of
 from memory.note_log import NoteLog
 from memory.records import Note
 from memory.work_tree import WorkTree
@@ -41,11 +41,23 @@ def remember(log: NoteLog, root: Path, *places: str) -> Note:
 
 
 def state(log: NoteLog, root: Path, written: Note) -> str:
-    """The same by both ways of asking."""
+    """The same by all ways of asking."""
     tree = WorkTree.open(root)
     one = state_of(broken_anchors(tree, tree.held(), log, [written.id]).get(written.id, []))
     assert one == state_of(broken_anchors(tree, tree.held(), log).get(written.id, []))
+    assert broken_notes(tree, tree.held(), log, [written.id]) == (set() if one == "live" else {written.id})
     return one
+
+
+def test_what_a_tree_holds_is_put_together_anew_only_after_a_change(repo: Path) -> None:
+    tree = WorkTree.open(repo)
+    first = tree.held()
+    assert tree.held() is first
+    (repo / "calc.py").write_text(OLD)
+    changed = tree.held()
+    assert changed.blobs["calc.py"] != first.blobs["calc.py"] and tree.held() is changed
+    (repo / "calc.py").unlink()
+    assert "calc.py" not in tree.held().blobs and "calc.py" in changed.blobs
 
 
 def test_a_note_is_live_where_it_was_made(log: NoteLog, repo: Path) -> None:
