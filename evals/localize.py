@@ -4,23 +4,38 @@ The question is a commit's message (or a problem statement), right are the sourc
 answered with what could be known at its parent: that tree's files, and the commits before it. Recall@k is the mean
 share of the right files among the first k, MRR the mean of 1 / rank of the first right one. Tests are left out of the
 files and of what is right; beside it stands BM25 over the same files with the same words.
+
+Of functions right are those, and the classes, that hold a line which the commit removed or replaced, or after which it
+inserted one; beside them stands BM25 over all functions, the path of their file included.
 """
 
 import json
+import pickle
 import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from agent.checks import is_test_file
 from agent.errors import RepositoryError
 from agent.git_command import run_git, sentence
-from memory.file_rank import FileText, PastCommit, by_text, rank_files
+from memory.file_rank import (
+    Definition,
+    FileText,
+    PastCommit,
+    by_text,
+    definitions_by_text,
+    rank_definitions,
+    rank_files,
+)
 from memory.records import Record
 from memory.words import words
+
+K = TypeVar("K")
 
 DEPTHS = (1, 3, 5, 10)
 _SOURCE = frozenset(
@@ -29,6 +44,7 @@ _SOURCE = frozenset(
 _LARGEST = 1_000_000  # bytes of a file; larger ones are data
 _MOST_RIGHT = 3  # files; a commit that touches more is no one task
 _MOST_HISTORY = 5_000
+_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? ")
 _ROUTINE = re.compile(r"(?i)^(?:merge|revert|bump|release|version|update changelog|\[pre-commit)\b|\bv?\d+\.\d+\.\d+\b")
 
 
@@ -40,6 +56,8 @@ class Question(Record):
     parent: str
     """The commit at which it is answered."""
     right: tuple[str, ...]
+    changed: dict[str, tuple[int, ...]] = {}
+    """By file: the lines, from 0, that were changed or after which there is something new."""
 
 
 class Answer(Record):
@@ -51,6 +69,11 @@ class Answer(Record):
     seconds: float
     """CPU seconds of ranking all files, without reading them."""
     files: int
+    function_ranks: tuple[int | None, ...] = ()
+    """Empty where no function was changed."""
+    bm25_function_ranks: tuple[int | None, ...] = ()
+    index_bytes: int = 0
+    """Of the words of all files and passages, pickled: nothing of it is kept on disk."""
 
 
 class Commit(Record):
@@ -94,7 +117,11 @@ def own_history(repo: Path, count: int) -> tuple[list[Question], History]:
         right = _modified(repo, commit) if 1 <= sum(map(is_source, commit.paths)) <= _MOST_RIGHT else ()
         if right and len(words(commit.message)) >= 3:
             text = commit.message.strip()
-            questions.append(Question(id=commit.id[:12], text=text, parent=commit.parents[0], right=right))
+            patch = _git(repo, "diff-tree", "-p", "-U0", "--no-renames", f"{commit.id}^", commit.id, "--", *right)
+            changed = changed_lines(patch)
+            questions.append(
+                Question(id=commit.id[:12], text=text, parent=commit.parents[0], right=right, changed=changed)
+            )
         if len(questions) == count:
             break
     return questions, history
@@ -115,12 +142,35 @@ def instances(repo: Path, path: Path) -> tuple[list[Question], History]:
         right = tuple(dict.fromkeys(name for name in named if name in held and is_source(name)))
         if right:
             question = Question(
-                id=row["instance_id"], text=row["problem_statement"], parent=row["base_commit"], right=right
+                id=row["instance_id"],
+                text=row["problem_statement"],
+                parent=row["base_commit"],
+                right=right,
+                changed=changed_lines(row["patch"]),
             )
             questions.append(question)
     return questions, History(repo, [question.parent for question in questions]) if questions else History(
         repo, ["HEAD"]
     )
+
+
+def changed_lines(patch: str) -> dict[str, tuple[int, ...]]:
+    """By old path: the lines, from 0, that a patch removes, or after which it inserts; of context nothing."""
+    found: dict[str, list[int]] = {}
+    path, line = "", 0
+    for row in patch.split("\n"):
+        if row.startswith("--- a/"):
+            path = row.removeprefix("--- a/").rstrip("\t\r")
+        elif hunk := _HUNK.match(row):
+            first, count = int(hunk[1]), int(hunk[2] or 1)
+            line = first - 1 if count else first  # a hunk that only inserts names the line before
+        elif row.startswith(("+", "-")) and not row.startswith("+++ "):
+            inserted_after = max(0, line - 1)
+            found.setdefault(path, []).append(line if row[0] == "-" else inserted_after)
+            line += row[0] == "-"
+        elif row.startswith(" "):
+            line += 1
+    return {path: tuple(dict.fromkeys(lines)) for path, lines in found.items()}
 
 
 def is_source(path: str) -> bool:
@@ -140,15 +190,21 @@ def answer(repo: Path, questions: Sequence[Question], history: History, tell: Ca
         seconds = time.process_time() - began
         scores = by_text(question.text, files)
         baseline = sorted(scores, key=lambda path: (-scores[path], path))
-        answers.append(
-            Answer(
-                id=question.id,
-                ranks=_ranks(question.right, ranked),
-                bm25_ranks=_ranks(question.right, baseline),
-                seconds=seconds,
-                files=len(files),
-            )
+        made = Answer(
+            id=question.id,
+            ranks=_ranks(question.right, ranked),
+            bm25_ranks=_ranks(question.right, baseline),
+            seconds=seconds,
+            files=len(files),
+            index_bytes=sum(len(pickle.dumps((file.words, file.passages, file.defines))) for file in files.values()),
         )
+        if functions := _functions(question, files):
+            own = definitions_by_text(Counter(words(question.text)), files)
+            alone = sorted(own, key=lambda each: (-own[each], each))
+            ours = rank_definitions(question.text, files, past)
+            ranks = {"function_ranks": _ranks(functions, ours), "bm25_function_ranks": _ranks(functions, alone)}
+            made = made.model_copy(update=ranks)
+        answers.append(made)
         tell(len(answers))
     return answers
 
@@ -173,9 +229,20 @@ def gain(answers: Sequence[Answer], k: int) -> tuple[float, float, float]:
     return sum(each) / len(each), means[50], means[1949]
 
 
-def _ranks(right: Sequence[str], ranked: Sequence[str]) -> tuple[int | None, ...]:
-    place = {path: number for number, path in enumerate(ranked, start=1)}
-    return tuple(place.get(path) for path in right)
+def _functions(question: Question, files: Mapping[str, FileText]) -> list[Definition]:
+    """The functions and classes of the right files that were changed."""
+    found: dict[Definition, None] = {}
+    for path in question.right:
+        for line in question.changed.get(path, ()) if path in files else ():
+            start = files[path].definition_at(line)
+            if start is not None:
+                found[Definition(path, start)] = None
+    return list(found)
+
+
+def _ranks(right: Sequence[K], ranked: Sequence[K]) -> tuple[int | None, ...]:
+    place = {each: number for number, each in enumerate(ranked, start=1)}
+    return tuple(place.get(each) for each in right)
 
 
 def _files(repo: Path, commit: str, texts: dict[str, FileText]) -> dict[str, FileText]:

@@ -78,16 +78,24 @@ def show_measured(steps: Sequence[Measured], console: Console) -> None:
 
 def show_localization(answers: Sequence[Answer], console: Console) -> None:
     """Recall at several depths beside BM25's, what was gained at 5, and what an answer costs."""
-    table = _table(("files ranked by",), (*(f"recall@{k}" for k in DEPTHS), "MRR"))
-    for name, ranks in (("BM25", [a.bm25_ranks for a in answers]), ("sleepwright", [a.ranks for a in answers])):
-        cells = [f"{recall_at(ranks, k):.1%}" for k in DEPTHS]
-        table.add_row(name, *cells, f"{mean_reciprocal_rank(ranks):.3f}")
+    table = _table(("ranked", "by"), ("n", *(f"recall@{k}" for k in DEPTHS), "MRR"))
+    with_functions = [answer for answer in answers if answer.function_ranks]
+    for what, by, ranks in (
+        ("files", "BM25", [a.bm25_ranks for a in answers]),
+        ("files", "sleepwright", [a.ranks for a in answers]),
+        ("functions", "BM25", [a.bm25_function_ranks for a in with_functions]),
+        ("functions", "sleepwright", [a.function_ranks for a in with_functions]),
+    ):
+        if ranks:
+            cells = [f"{recall_at(ranks, k):.1%}" for k in DEPTHS]
+            table.add_row(what, by, str(len(ranks)), *cells, f"{mean_reciprocal_rank(ranks):.3f}")
     console.print(table)
     mean, low, high = gain(answers, 5)
     seconds = sorted(answer.seconds for answer in answers)[len(answers) // 2]
     console.print(
         f"\n{len(answers)} questions; recall@5 {mean:+.1%} (95 % bootstrap interval {low:+.1%} to {high:+.1%}); "
-        f"{seconds:.2f} CPU seconds a question (median) over {answers[-1].files} files",
+        f"{seconds:.2f} CPU seconds a question (median) over {answers[-1].files} files, whose words take "
+        f"{answers[-1].index_bytes / 1e6:.1f} MB",
         highlight=False,
         soft_wrap=True,
     )

@@ -13,8 +13,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple, TypeVar
 
 from memory.words import words
+
+K = TypeVar("K")
 
 _K1, _B = 1.5, 0.75
 _VOTERS = 20  # past commits
@@ -49,16 +52,29 @@ class FileText:
         return frozenset(_DEFINES.findall(self.text))
 
     @cached_property
-    def passages(self) -> tuple[Counter[str], ...]:
-        """Words of each function, or of so many lines where there is none."""
+    def passages(self) -> tuple["Passage", ...]:
+        """Each function in pieces of so many lines, and what stands before the first."""
         lines = self.text.split("\n")
-        starts = [0, *(i for i, line in enumerate(lines) if _DEFINES.match(line)), len(lines)]
-        pieces = (
-            lines[i : min(i + _LONGEST_PASSAGE, end)]
-            for start, end in zip(starts, starts[1:], strict=False)
-            for i in range(start, end, _LONGEST_PASSAGE)
+        definitions = [i for i, line in enumerate(lines) if _DEFINES.match(line)]
+        ends = [*definitions, len(lines)]
+        return tuple(
+            Passage(start, Counter(words("\n".join(lines[i : min(i + _LONGEST_PASSAGE, end)]))))
+            for start, end in zip([None, *definitions], ends, strict=True)
+            for i in range(start or 0, end, _LONGEST_PASSAGE)
         )
-        return tuple(Counter(words("\n".join(piece))) for piece in pieces)
+
+    def definition_at(self, line: int) -> int | None:
+        """The line in which the function or class begins that holds this one; both from 0, None before the first."""
+        starts = (passage.start for passage in self.passages if passage.start is not None)
+        return max((start for start in starts if start <= line), default=None)
+
+
+class Passage(NamedTuple):
+    """A piece of a file."""
+
+    start: int | None
+    """The line, from 0, in which its function or class begins; None before the first."""
+    words: Counter[str]
 
 
 @dataclass(frozen=True)
@@ -70,6 +86,13 @@ class PastCommit:
     paths: tuple[str, ...]
 
 
+class Definition(NamedTuple):
+    """A function or class: its file, and the line, from 0, in which it begins."""
+
+    path: str
+    line: int
+
+
 Scores = dict[str, float]
 
 
@@ -79,8 +102,38 @@ def by_text(question: str, files: Mapping[str, FileText]) -> Scores:
     return _bm25(Counter(words(question)), documents)
 
 
+def definitions_by_text(question: Mapping[str, int], files: Mapping[str, FileText]) -> dict[Definition, float]:
+    """BM25 of the best passage of each function and class, its file's path included: alone, the baseline."""
+    keys, documents = [], []
+    for path, file in files.items():
+        named = Counter(words(path))
+        for passage in file.passages:
+            if passage.start is not None:
+                keys.append(Definition(path, passage.start))
+                documents.append(passage.words + named)
+    best: dict[Definition, float] = {}
+    for i, score in _bm25_of(question, range(len(keys)), documents).items():
+        best[keys[i]] = max(best.get(keys[i], 0.0), score)
+    return best
+
+
+def rank_definitions(question: str, files: Mapping[str, FileText], history: Sequence[PastCommit]) -> list[Definition]:
+    """The functions and classes of the best files, best first: as good as their words and as their file."""
+    by_file = _scores(question, files, history)
+    best = sorted(by_file, key=lambda path: (-by_file[path], path))[:_PASSAGED]
+    own = definitions_by_text(weighted_words(question), {path: files[path] for path in best})
+    top_file, top = max(by_file.values(), default=1.0), max(own.values(), default=1.0)
+    total = {each: score / top + by_file[each.path] / top_file for each, score in own.items()}
+    return sorted(total, key=lambda each: (-total[each], each))
+
+
 def rank_files(question: str, files: Mapping[str, FileText], history: Sequence[PastCommit]) -> list[str]:
     """All files that anything speaks for, best first; `history` is older than the question."""
+    total = _scores(question, files, history)
+    return sorted(total, key=lambda path: (-total[path], path))
+
+
+def _scores(question: str, files: Mapping[str, FileText], history: Sequence[PastCommit]) -> Scores:
     asked = weighted_words(question)
     text = _bm25(asked, {path: file.words + Counter(words(path)) for path, file in files.items()})
     best = sorted(text, key=lambda path: (-text[path], path))[:_PASSAGED]
@@ -96,7 +149,7 @@ def rank_files(question: str, files: Mapping[str, FileText], history: Sequence[P
         top = max(scores.values(), default=0.0)
         for path, score in scores.items():
             total[path] += WEIGHTS[signal] * score / top if top > 0 else 0.0
-    return sorted(total, key=lambda path: (-total[path], path))
+    return total
 
 
 def weighted_words(question: str) -> Counter[str]:
@@ -113,10 +166,10 @@ def _bm25(asked: Mapping[str, int], documents: Mapping[str, Counter[str]]) -> Sc
     return _bm25_of(asked, list(documents), list(documents.values()))
 
 
-def _bm25_of(asked: Mapping[str, int], keys: Sequence[str], documents: Sequence[Counter[str]]) -> Scores:
+def _bm25_of(asked: Mapping[str, int], keys: Sequence[K], documents: Sequence[Counter[str]]) -> dict[K, float]:
     lengths = [document.total() for document in documents]
     mean = sum(lengths) / len(lengths) if lengths else 1.0
-    scores: Scores = defaultdict(float)
+    scores: dict[K, float] = defaultdict(float)
     for word, weight in asked.items():
         holding = [(i, count) for i, document in enumerate(documents) if (count := document.get(word))]
         rarity = math.log(1 + (len(documents) - len(holding) + 0.5) / (len(holding) + 0.5))
@@ -128,12 +181,11 @@ def _bm25_of(asked: Mapping[str, int], keys: Sequence[str], documents: Sequence[
 
 def _by_passage(asked: Mapping[str, int], files: Mapping[str, FileText]) -> Scores:
     """The score of each file's best passage."""
-    keys = [f"{number} {path}" for path, file in files.items() for number in range(len(file.passages))]
-    found = _bm25_of(asked, keys, [passage for file in files.values() for passage in file.passages])
+    paths = [path for path, file in files.items() for _ in file.passages]
+    found = _bm25_of(asked, range(len(paths)), [passage.words for file in files.values() for passage in file.passages])
     best: Scores = {}
-    for key, score in found.items():
-        path = key.partition(" ")[2]
-        best[path] = max(best.get(path, 0.0), score)
+    for i, score in found.items():
+        best[paths[i]] = max(best.get(paths[i], 0.0), score)
     return best
 
 
@@ -143,13 +195,12 @@ def _names(path: str, file: FileText) -> Counter[str]:
 
 def _by_history(asked: Mapping[str, int], history: Sequence[PastCommit]) -> Scores:
     """Votes of the most similar past commits, each shared by the files that it touched."""
-    keys = [str(number) for number in range(len(history))]
-    similar = _bm25_of(asked, keys, [commit.words for commit in history])
+    similar = _bm25_of(asked, range(len(history)), [commit.words for commit in history])
     votes: Scores = defaultdict(float)
-    for key in sorted(similar, key=lambda key: -similar[key])[:_VOTERS]:
-        paths = history[int(key)].paths
+    for i in sorted(similar, key=lambda i: -similar[i])[:_VOTERS]:
+        paths = history[i].paths
         for path in paths:
-            votes[path] += similar[key] / math.sqrt(len(paths))
+            votes[path] += similar[i] / math.sqrt(len(paths))
     return votes
 
 

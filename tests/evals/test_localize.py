@@ -8,7 +8,16 @@ import pytest
 from click.testing import CliRunner
 
 from evals.cli import evaluate
-from evals.localize import Answer, gain, instances, is_source, mean_reciprocal_rank, own_history, recall_at
+from evals.localize import (
+    Answer,
+    changed_lines,
+    gain,
+    instances,
+    is_source,
+    mean_reciprocal_rank,
+    own_history,
+    recall_at,
+)
 
 
 def commit(repo: Path, message: str, **files: str) -> str:
@@ -69,6 +78,30 @@ def test_the_command_prints_both_rankings(history: Path) -> None:
     assert [(answer["ranks"], answer["bm25_ranks"]) for answer in answers] == [([1], [1]), ([1], [1])]
     shown = CliRunner().invoke(evaluate, ["localize", "--repo", str(history)]).stdout
     assert "BM25" in shown and "2 questions; recall@5 +0.0%" in shown
+
+
+def test_the_function_that_was_changed_is_right(repo: Path) -> None:
+    text = "def parse(text):\n    return text\n\n\ndef shorten(text):\n    return text[:9]\n"
+    commit(repo, "Add a parser", parser=text)
+    commit(repo, "shorten leaves ten characters of a text", parser=text.replace("9", "10"))
+    result = CliRunner().invoke(evaluate, ["localize", "--repo", str(repo), "--json"])
+    (answer,) = json.loads(result.stdout)["answers"]
+    assert answer["function_ranks"] == [1] and answer["index_bytes"] > 0
+    shown = CliRunner().invoke(evaluate, ["localize", "--repo", str(repo)]).stdout
+    assert "functions" in shown and "MB" in shown
+
+
+@pytest.mark.parametrize(
+    ("hunk", "lines"),
+    [
+        ("@@ -3 +3 @@\n-x\n+y", (2,)),
+        ("@@ -3,2 +2,0 @@\n-x\n-y", (2, 3)),
+        ("@@ -3,0 +4 @@\n+y", (2,)),
+        ("@@ -1,3 +1,4 @@\n a\n b\n+n\n c", (1,)),
+    ],
+)
+def test_the_lines_that_a_patch_changes(hunk: str, lines: tuple[int, ...]) -> None:
+    assert changed_lines(f"--- a/x.py\n+++ b/x.py\n{hunk}\n") == {"x.py": lines}
 
 
 def test_without_a_question_the_command_says_so(repo: Path) -> None:
