@@ -218,7 +218,7 @@ home, role = MemoryHome(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)
 for number in range(40 if role == "write" else 0):
     with NoteLog(home.notes, home.index) as log:
-        written = some_notes(5, seed=f"{sys.argv[3]} {number}")
+        written = some_notes(int(sys.argv[4]), seed=f"{sys.argv[3]} {number}")
         log.add(written)
         print(*(n.id for n in written), flush=True)
 while role == "read":
@@ -231,17 +231,17 @@ while role == "read":
 """
 
 
-def start(home: MemoryHome, role: str, name: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", PROCESS, str(home.path), role, name]
+def start(home: MemoryHome, role: str, name: str, batch: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PROCESS, str(home.path), role, name, str(batch)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     return process
 
 
-def test_two_writers_and_two_readers_lose_nothing_to_kill_9(home: MemoryHome, log: NoteLog) -> None:
-    log.count()  # so that the file is there
-    chance = random.Random(1)
+def kill_two_writers_and_two_readers(home: MemoryHome, chance: random.Random, name: str, batch: int) -> list[str]:
+    """Start them, and kill each at some moment of its work; returns the notes that the writers say are stored."""
     acknowledged: list[str] = []
-    processes = [start(home, role, str(number)) for number, role in enumerate(("write", "write", "read", "read"))]
+    roles = ("write", "write", "read", "read")
+    processes = [start(home, role, f"{name} {number}", batch) for number, role in enumerate(roles)]
     for process in processes:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
     for process in processes[2:]:  # both readers are at work
@@ -253,9 +253,30 @@ def test_two_writers_and_two_readers_lose_nothing_to_kill_9(home: MemoryHome, lo
         said = "".join(lines) + process.stdout.read()
         process.communicate()
         acknowledged += [word for word in said.split() if len(word) == 15]
+    return acknowledged
+
+
+def test_two_writers_and_two_readers_lose_nothing_to_kill_9(home: MemoryHome, log: NoteLog) -> None:
+    log.count()  # so that the file is there
+    acknowledged = kill_two_writers_and_two_readers(home, random.Random(1), "", batch=5)
     stored = {each.id: each for each in log.notes()}
     assert len(acknowledged) > 20 and set(acknowledged) <= set(stored)
     # The search is approximate: of thousands it may miss one. Two unguarded writers lose whole batches.
+    assert len(missing(home, list(stored.values()))) <= len(stored) // 200
+
+
+@pytest.mark.endurance
+@pytest.mark.timeout(3600)
+def test_ten_thousand_notes_survive_many_kills(home: MemoryHome, log: NoteLog) -> None:
+    log.count()
+    chance = random.Random(2)
+    acknowledged: list[str] = []
+    kills = 0
+    while len(acknowledged) < 10_000:
+        acknowledged += kill_two_writers_and_two_readers(home, chance, str(kills), batch=50)
+        kills += 4
+    stored = {each.id: each for each in log.notes()}
+    assert kills >= 8 and set(acknowledged) <= set(stored)
     assert len(missing(home, list(stored.values()))) <= len(stored) // 200
 
 
