@@ -43,9 +43,14 @@ class Overview:
         return self.graph.rank({}, {})
 
     @cached_property
+    def tests(self) -> frozenset[str]:
+        """The source files that are tests."""
+        return frozenset(filter(is_test_file, self.table.paths))
+
+    @cached_property
     def use(self) -> dict[str, float]:
         """For each source file that is no test, the chance that the next question is about it."""
-        sources = [path for path in self.table.paths if not is_test_file(path)]
+        sources = [path for path in self.table.paths if path not in self.tests]
         central = dict(zip(self.table.paths, self.ranking.files.tolist(), strict=True))
         signs = Signs(
             failing=self.signs.failing,
