@@ -60,6 +60,18 @@ def test_what_was_asked_before_will_be_asked_again(repo: Path) -> None:
         assert set(study.overview.signs.asked) == {"calc.py", "lib.py"}
 
 
+def test_what_a_stale_note_was_recalled_for_is_thought_about_first(repo: Path) -> None:
+    commit(repo, "lib.py", "def lib():\n    return 1\n")
+    with open_desk(repo) as study:
+        note = study.notes.add("It adds.", ["calc.py"], origin="observed")
+        study.notes.mark_used([note.id], "a run")
+    (repo / "calc.py").write_text("def add(a, b):\n    return b + a\n")
+    commit(repo, "lib.py", "def lib():\n    return 2\n")
+    with open_desk(repo) as study:
+        assert set(study.overview.signs.asked) == {"calc.py"}
+        assert study.overview.use["calc.py"] > study.overview.use["lib.py"]
+
+
 def test_commits_are_asked_of_git_once(repo: Path) -> None:
     commit(repo, "calc.py", "x = 1\n")
     repository = Repository.open(repo)

@@ -74,6 +74,12 @@ def test_of_equal_notes_the_used_one_stays() -> None:
     assert clash.stays == notes[1]
 
 
+def test_two_that_a_machine_told_do_not_clash() -> None:
+    notes = [note(f"test_add[{number}] fails: AssertionError.", anchors=HERE) for number in (1, 2)]
+    assert list(clashes(notes, {}, {each.id for each in notes})) == []
+    assert len(list(clashes(notes, {}))) == 1
+
+
 def recalls(count: int, *used: Note) -> list[Injection]:
     ids = [each.id for each in used] or ["another"]
     return [Injection(note=id, used_by=f"run {number}", tokens=5) for number in range(count) for id in ids]
