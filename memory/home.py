@@ -82,6 +82,11 @@ class MemoryHome:
         return self.path / "training.lock"
 
     @property
+    def serving(self) -> Path:
+        """What `sleepwright serve` says about its server; there is a lock beside it."""
+        return self.path / "serving.json"
+
+    @property
     def symbols(self) -> Path:
         """The symbols of blobs, an SQLite file that can be deleted at any time."""
         return self.path / "symbols.db"
