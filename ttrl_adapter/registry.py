@@ -104,6 +104,12 @@ class Registry:
         active = set(active_ids(history(self.home)).values())
         return [self._entry(id, active) for id in self._ids()]
 
+    def entry(self, id: str) -> Entry:
+        """The one of this id, broken or not; UserError where there is none."""
+        if id not in self._ids():
+            raise UserError(f"There is no adapter {id!r}: `sleepwright adapters list` names them.")
+        return self._entry(id, set(active_ids(history(self.home)).values()))
+
     def get(self, id: str) -> Stored:
         """The adapter of this id, checked as far as its base model is at hand: AdapterError where it is broken."""
         stored = read_adapter(self.home, id)
