@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ from ttrl_adapter.vllm_process import Launch, VllmProcess, find_python
 START_SECONDS = 1800.0
 """A large model is read from a slow disk, and compiled."""
 _TICK = 0.2
-_LOOK_TICKS = 10  # between two looks at the server's adapters
+_LOOK_TICKS = 10  # between two looks at the history
+_SELDOM = 30.0  # seconds between two looks at the server
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Ready:
 
 
 class Caretaker:
-    """Keeps the adapters of a running server right. Asks it only where something may have changed."""
+    """Keeps the adapters of a running server right."""
 
     def __init__(self, registry: Registry, server: Server, notice: Callable[[str], None]) -> None:
         self._registry = registry
@@ -68,12 +70,15 @@ class Caretaker:
         self._notice = notice
         self._seen: int | None = None
         """The history's size when all was well."""
+        self._next = 0.0
         self._told = ""
 
     def look(self) -> None:
+        """Ask the server where something may have changed, and seldom otherwise: a killed swap changes nothing else."""
         size = _size(history_file(self._registry.home))
-        if size == self._seen:
+        if size == self._seen and time.monotonic() < self._next:
             return
+        self._next = time.monotonic() + _SELDOM
         problem = ""
         try:
             self._seen = size if settle(self._registry, self._server) else None
@@ -147,7 +152,7 @@ class Supervisor:
 
     def _look_after(self, process: VllmProcess, serving: Serving, announcement: Announcement) -> None:
         """Keep the server's adapters right, until it is unwanted."""
-        with VllmClient(serving.url, serving.key) as client:
+        with VllmClient(serving.url, serving.key, seconds=20) as client:  # Ctrl-C waits for it
             caretaker = Caretaker(Registry(self._home), Server(client, serving.base), self._notice)
             caretaker.look()
             announcement.say(serving)

@@ -21,6 +21,7 @@ from ttrl_adapter.vllm_client import ServerError
 
 PYTHON_SETTING = "SLEEPWRIGHT_VLLM_PYTHON"
 _ROOT = Path(__file__).parent.parent
+_GUARD = Path(__file__).parent / "vllm_guard"
 _GRACE_SECONDS = 30.0
 _TICK = 0.1
 # Which way of starting it an environment has: the console script of vLLM needs the metadata of `vllm`, which builds of
@@ -173,6 +174,7 @@ def _command(launch: Launch) -> list[str]:
         *("--host", "127.0.0.1", "--port", str(launch.port)),
         # Two, so that the old and the new one answer side by side while they are swapped.
         *("--enable-lora", "--max-lora-rank", str(_offered(launch.rank)), "--max-loras", "2", "--max-cpu-loras", "4"),
+        *("--middleware", "sleepwright_guard.KeyGuard"),
         *launch.extra,
     ]
 
@@ -184,18 +186,24 @@ def _offered(rank: int) -> int:
 
 def _environment(launch: Launch) -> dict[str, str]:
     # A resolver would load adapters by names that hold paths.
-    left_out = {"VLLM_LORA_RESOLVER_CACHE_DIR", "SLEEPWRIGHT_API_KEY", "OPENAI_API_KEY", "PYTHONPATH", "PYTHONHOME"}
+    left_out = {"VLLM_LORA_RESOLVER_CACHE_DIR", "SLEEPWRIGHT_API_KEY", "OPENAI_API_KEY", "PYTHONHOME"}
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
     # The key is no argument: others on this machine can read those.
-    own = {"VLLM_API_KEY": launch.key, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
+    own = {"VLLM_API_KEY": launch.key, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "PYTHONPATH": str(_GUARD)}
     private = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     offline = {"HF_HUB_OFFLINE": "1"} if Path(launch.model).is_dir() else {}
     return {**private, **offline, **(launch.environment or {}), **kept, **own}
 
 
 def _is_alive(group: int) -> bool:
+    """Whether a process of the group runs; one that nobody has asked for its exit status yet does not."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
-    return True
+    states: list[str] = []
+    for path in Path("/proc").glob("[0-9]*/stat"):  # Linux
+        with suppress(OSError):
+            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+            states += [state] if int(its_group) == group else []
+    return not states or any(state != "Z" for state in states)
