@@ -41,7 +41,7 @@ endif
 	@touch $@
 
 test-vllm: setup vllm
-	@$(BIN)/python -m pytest -m vllm tests/agent/test_vllm.py
+	@$(BIN)/python -m pytest -m vllm tests
 
 clean:
 	rm -rf .venv .venv-vllm build dist *.egg-info demo-repo

@@ -251,7 +251,8 @@ def test_a_kill_leaves_the_adapter_whole_or_not_at_all(
 ) -> None:
     write_lora(tmp_path / "trained", model)
     times = {"open_lora": 2, "hash_weights": 2}.get(step, 1)
-    command = [sys.executable, "-c", PUBLISH, tmp_path / "trained", model, registry.home.path, step, str(times)]
+    paths = (str(path) for path in (tmp_path / "trained", model, registry.home.path))
+    command = [sys.executable, "-c", PUBLISH, *paths, step, str(times)]
     killed = subprocess.run(command, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert [entry.state for entry in registry.entries()] in ([], ["unjudged"])

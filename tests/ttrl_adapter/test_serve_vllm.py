@@ -1,4 +1,4 @@
-"""`sleepwright serve` and `adapters` with a real vLLM server on this machine's CPU: adapters are swapped while it answers.
+"""`sleepwright serve` and `adapters` with a real vLLM server on this machine's CPU, and swaps while it answers.
 
 `make test-vllm` makes the environment and runs this; plain pytest leaves it out. One server for the file, and the tests
 go on where the one before has stopped.
@@ -198,11 +198,7 @@ def test_the_numpy_engine_and_vllm_are_one_model(place: Place, id: str | None) -
 
 
 def test_the_adapter_changes_the_answers(place: Place) -> None:
-    answers = [
-        [place.answer(name, prompt)[1] for prompt in PROMPTS]
-        for name in ("sleepwright-embedded", place.served_name("v0001"))
-    ]
-    assert answers[0] != answers[1]
+    assert alone(place, "sleepwright-embedded") != alone(place, place.served_name("v0001"))
 
 
 @pytest.mark.parametrize("path", ["v1/models", "adapters", "invocations", "v1/load_lora_adapter", "metrics"])
@@ -225,10 +221,9 @@ def test_a_run_takes_the_active_adapter_and_the_key_by_itself(place: Place) -> N
 
 def test_a_swap_under_load_fails_no_request_and_mixes_no_answer(place: Place) -> None:
     """Clients ask as runs do: they hold what was active when they began. One answer is under way all the time."""
-    alone = {
-        name: {prompt: place.answer(place.served_name(name), prompt)[1] for prompt in PROMPTS} for name in ("v0001",)
-    }
-    stop, seen = Event(), []
+    expected = {place.served_name("v0001"): alone(place, place.served_name("v0001"))}
+    stop = Event()
+    seen: list[str] = []
     url = f"http://127.0.0.1:{place.port}/v1"
 
     def ask() -> list[tuple[str, str, str, list[int]]]:
@@ -253,11 +248,16 @@ def test_a_swap_under_load_fails_no_request_and_mixes_no_answer(place: Place) ->
         answers = [answer for future in asking for answer in future.result()]
         assert long.result()[0] == place.served_name("v0001")
     assert eventually(lambda: loaded(place) == ["v0002"])
-    alone["v0002"] = {prompt: place.answer(place.served_name("v0002"), prompt)[1] for prompt in PROMPTS}
-    assert alone["v0001"] != alone["v0002"]
+    expected[place.served_name("v0002")] = alone(place, place.served_name("v0002"))
+    assert len({str(each) for each in expected.values()}) == 2
     for asked, who, prompt, tokens in answers:
         assert who == asked
-        assert tokens == alone[asked.removeprefix(f"{place.home.path.name}-")][prompt]
+        assert tokens == expected[asked][prompt]
+
+
+def alone(place: Place, model: str) -> dict[str, list[int]]:
+    """What a model answers while nothing else happens."""
+    return {prompt: place.answer(model, prompt)[1] for prompt in PROMPTS}
 
 
 def loaded(place: Place) -> list[str]:
