@@ -96,15 +96,17 @@ class VllmProcess:
     def wait_until_ready(self, is_stopped: Callable[[], bool], seconds: float) -> bool:
         """Wait for its first answer; False where `is_stopped` is true before. ServerError where none comes."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            if is_stopped():
-                return False
-            if not self.is_running:
-                raise ServerError(f"vLLM ended before it was ready: {self.last_words()}")
-            with suppress(httpx.HTTPError):
-                if httpx.get(self.url.removesuffix("/v1") + "/health", timeout=5, trust_env=False).status_code == 200:
-                    return True
-            time.sleep(_TICK)
+        health = self.url.removesuffix("/v1") + "/health"
+        with httpx.Client(timeout=5, trust_env=False) as client:
+            while time.monotonic() < end:
+                if is_stopped():
+                    return False
+                if not self.is_running:
+                    raise ServerError(f"vLLM ended before it was ready: {self.last_words()}")
+                with suppress(httpx.HTTPError):
+                    if client.get(health).status_code == 200:
+                        return True
+                time.sleep(_TICK)
         raise ServerError(f"vLLM was not ready after {seconds:g} s: {self.last_words()}")
 
     def last_words(self) -> str:
