@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 from tokenizers import Tokenizer
 
-from agent.errors import ModelError
+from agent.errors import AdapterError, ModelError
 from agent.fix_templates import Variants
-from agent.llama import Array, Cache, Llama
+from agent.llama import Cache, Llama
+from agent.lora import Lora
+from agent.weight_file import Array
 
 SHIPPED = Path(__file__).parent / "weights"
 DISTINCT = 2 / 3
@@ -47,11 +49,14 @@ class Completion:
 class Policy:
     """A loaded model. Stateless between calls, safe to share between threads."""
 
-    def __init__(self, folder: Path = SHIPPED) -> None:
-        """Raises ModelError where the folder does not hold a Llama in Hugging Face format."""
+    def __init__(self, folder: Path = SHIPPED, lora: Lora | None = None) -> None:
+        """With the changes of an adapter, if given. Raises ModelError where the folder does not hold a Llama in
+        Hugging Face format, AdapterError where the adapter is broken."""
         try:
-            self._llama = Llama(folder)
+            self._llama = Llama(folder, lora)
             self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except AdapterError:
+            raise
         except Exception as error:  # any broken file ends here, whatever library noticed it
             raise ModelError(f"the embedded policy in {str(folder)!r} cannot be loaded: {error}") from error
         self.limit, self.end = self._llama.limit, self._llama.end

@@ -72,6 +72,16 @@ class MemoryHome:
         return self.path / "chroma"
 
     @property
+    def adapters(self) -> Path:
+        """The folder of LoRA adapters, and the history that says which is active."""
+        return self.path / "adapters"
+
+    @property
+    def training(self) -> Path:
+        """The lock of the one who trains an adapter."""
+        return self.path / "training.lock"
+
+    @property
     def symbols(self) -> Path:
         """The symbols of blobs, an SQLite file that can be deleted at any time."""
         return self.path / "symbols.db"

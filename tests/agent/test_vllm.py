@@ -137,7 +137,7 @@ def running(group: int) -> list[int]:
 
 def test_it_says_what_it_serves(server: Server) -> None:
     with server.model() as model:
-        assert model.check() == ((MODEL,), CONTEXT)
+        assert model.check() == ((MODEL,), CONTEXT, ())
 
 
 def test_eight_completions_come_in_one_request_with_the_usage_of_the_server(server: Server) -> None:
