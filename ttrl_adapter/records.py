@@ -1,11 +1,11 @@
-"""What a round of training writes down: exercises, how they were voted on, what was trained, and the gate's verdict.
+"""What a round of training writes down: exercises, how they were voted on, and what was trained.
 
 Exercise    one prompt to learn from, with what tests are known to say about its answers
 Ballot      what many samples of one policy came to on one exercise
 Recipe      how an adapter is trained
 TrainJob    one training, from its exercises to an adapter folder
 Step        one optimizer step of it
-Verdict     why an adapter was promoted, or was not
+Poll        what a policy said to one exercise, as often as it said it
 """
 
 from typing import Literal
@@ -15,8 +15,8 @@ from memory.records import Record
 SCHEMA = 1
 
 Signal = Literal["vote", "tests", "random", "distil"]
-"""What is rewarded: agreement; passing the tests where they are known, else agreement; nothing (a coin, for comparison);
-or the known answer itself is learnt by heart (for comparison)."""
+"""What is rewarded: agreement; passing the tests where they are known, else agreement. For comparison: a coin's sides,
+or the known answer itself is learnt by heart."""
 
 
 class Exercise(Record):
@@ -41,6 +41,21 @@ class Exercise(Record):
     """A right answer, where one is known; read only by the signal `distil` and by evaluations."""
     origin: str = "self-made"
     """Id of the experience that it came from, or `self-made`."""
+
+
+class Poll(Record):
+    """What a policy said to one exercise: raw, so that everything can be counted again."""
+
+    exercise: str
+    temperature: float
+    said: dict[str, int]
+    """Answer, its end included, to how often it was said; in the order of first saying."""
+    tokens: float
+    """Mean length of an answer."""
+
+    @property
+    def samples(self) -> int:
+        return sum(self.said.values())
 
 
 class Ballot(Record):
@@ -123,26 +138,3 @@ class Step(Record):
     kl: float | None = None
     entropy: float | None = None
     seconds: float = 0.0
-
-
-class Finding(Record):
-    """One question of the gate."""
-
-    question: str
-    before: float
-    after: float
-    passed: bool
-    detail: str = ""
-
-
-class Verdict(Record):
-    """Why an adapter was promoted, or was not."""
-
-    schema_version: int = SCHEMA
-    promoted: bool
-    reason: str
-    """One sentence."""
-    canaries: int
-    samples: int
-    """Per canary and policy."""
-    findings: tuple[Finding, ...]

@@ -16,7 +16,7 @@ from typing import Literal
 
 from agent.function_view import END, parse, read_answer
 from agent.vote import consensus
-from ttrl_adapter.records import Ballot, Exercise, Recipe
+from ttrl_adapter.records import Ballot, Exercise, Poll, Recipe
 
 PASSED = "tests passed"
 """The key of all answers whose tests passed: equal behaviour is one vote."""
@@ -104,23 +104,22 @@ def coin_rewards(count: int, seed: str) -> list[float]:
     return [float(rng.random() < 0.5) for _ in range(count)]
 
 
-def count_votes(texts: Sequence[str], lengths: Sequence[int], exercise: Exercise) -> Ballot:
-    """What the samples of one policy came to; `lengths` in tokens."""
-    known = {text: understand(text, exercise) for text in {*texts}}
-    answers = [known[text] for text in texts]
-    keys = [answer.key for answer in answers]
+def count_votes(poll: Poll, exercise: Exercise) -> Ballot:
+    """What a policy's answers to an exercise came to."""
+    meant = [(understand(text, exercise), times) for text, times in poll.said.items()]
+    keys = [answer.key for answer, times in meant for _ in range(times)]
     vote = consensus(keys)
-    decided = vote.winner is not None and not _is_tie(keys, vote.votes)
+    winner = None if vote.winner is None or _is_tie(keys, vote.votes) else keys[vote.winner]
     return Ballot(
         exercise=exercise.id,
-        samples=len(texts),
-        winner=keys[vote.winner] if decided and vote.winner is not None else None,
+        samples=len(keys),
+        winner=winner,
         agreement=vote.agreement,
-        right=sum(answer.passed is True for answer in answers),
-        right_winner=vote.winner is not None and answers[vote.winner].passed is True,
+        right=sum(times for answer, times in meant if answer.passed),
+        right_winner=vote.winner is not None and keys[vote.winner] == PASSED,
         distinct=len({*filter(None, keys)}),
         abstentions=vote.abstentions,
-        tokens=sum(lengths) / len(lengths),
+        tokens=poll.tokens,
     )
 
 

@@ -8,7 +8,6 @@ JSON on stdout. Killed and started again, it goes on from its last whole checkpo
 is drawn depends on the seed, the step and the exercise, not on what was drawn before.
 """
 
-import json
 import os
 import random
 import shutil
