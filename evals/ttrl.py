@@ -49,7 +49,7 @@ class Arm:
 
 ARMS = {
     "TTRL": Arm({"signal": "vote"}),
-    COLLAPSE: Arm({"signal": "vote", "anchored": False, "least_agreement": 0.0, "beta": 0.0}, times_rate=20),
+    COLLAPSE: Arm({"signal": "vote", "anchored": False, "least_agreement": 0.0, "beta": 0.0}, times_rate=10),
     "true labels": Arm({"signal": "tests"}),
     "random reward": Arm({"signal": "random"}),
     "no prior": Arm({"signal": "vote"}, on_no_prior=True),
@@ -210,8 +210,8 @@ def _means(
     count = len({e for v in values.values() for e in v})
     return Table(
         name="ttrl",
-        caption=f"{task}: {count} held-out exercises, means over seeds {', '.join(map(str, seeds))}; label accuracy over "
-        "the last quarter of the training; gate: promoted of all.",
+        caption=f"{task}: {count} held-out exercises, means over the seeds {', '.join(map(str, seeds))}; label accuracy "
+        "over the last quarter of the training; gate: promoted of all.",
         columns=(
             Column(name="arm"), *percent, *numbers, Column(name="label accuracy", format=".1%"), Column(name="gate")
         ),

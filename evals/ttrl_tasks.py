@@ -58,7 +58,7 @@ def sorting(folder: Path, size: Size, seed: int, tell: Callable[[str], None]) ->
     fresh = distinct(_sorting(rng, DIGITS) for _ in range(4 * (size.adapted + size.held_out + size.canaries)))
     held_out, canaries = fresh[: size.held_out], fresh[size.held_out :][: size.canaries]
     adapted, votes = _adapted(Policy(model), fresh[size.held_out + size.canaries :], size, seed, tell)
-    recipe = Recipe(seed=seed, prompts_per_step=16, trained=16, epochs=5, max_tokens=DIGITS + 4)
+    recipe = Recipe(seed=seed, prompts_per_step=16, trained=16, epochs=5, learning_rate=1e-3, max_tokens=DIGITS + 4)
     no_prior = [_sorting(rng, NO_PRIOR_DIGITS) for _ in range(size.adapted)]
     return LearningTask("sorting", model, adapted, votes, held_out, canaries, recipe, no_prior)
 

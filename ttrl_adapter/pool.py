@@ -5,11 +5,17 @@ used as a test. Those of experiences are the functions that a finished task's ca
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
+from typing import NamedTuple
 
+from agent.edits import decode
+from agent.errors import EditRefused
 from agent.function_view import END, MARKS, answer, prompt
+from agent.own_code import is_own_path, own_attributes
+from agent.workspace import Repository
 from ttrl_adapter.bugs import Bug, break_function
+from ttrl_adapter.corpus import units_of
 from ttrl_adapter.records import Ballot, Exercise
 from ttrl_adapter.reward import key_of
 
@@ -21,6 +27,15 @@ MARKED = 3
 CANARY_SHARE = 4
 """One exercise in so many is a canary."""
 MOST_PROMPT_TOKENS = 160
+MOST_BUGS = 8
+"""Different bugs in one function, of one round."""
+
+
+class Pool(NamedTuple):
+    """What there is to learn from, and what to judge by; nothing is in both."""
+
+    exercises: list[Exercise]
+    canaries: list[Exercise]
 
 
 def exercise_id(text: str) -> str:
@@ -57,6 +72,46 @@ def self_made(functions: Iterable[str], rng: random.Random) -> list[Exercise]:
         if made.passed:
             found.append(made)
     return found
+
+
+def own_functions(repository: Repository, snapshot: str) -> list[str]:
+    """The functions of the repository's own Python files in normal form, each once, in a fixed order."""
+    blobs = repository.blobs(snapshot)
+    attributes = own_attributes(repository, blobs)
+    own = [b for b in blobs if b.path.endswith(".py") and attributes.get(b.path, is_own_path(b.path))]
+    found: dict[str, None] = {}
+    for content in repository.contents([blob.id for blob in own]):
+        try:
+            source = decode(content).text
+        except EditRefused:
+            continue
+        found |= dict.fromkeys(
+            text for text in units_of(source, frozenset()) if text.startswith(("def ", "async def "))
+        )
+    return list(found)
+
+
+def make_pool(
+    functions: Sequence[str],
+    others: Sequence[Exercise],
+    fits: Callable[[str], bool],
+    wanted: tuple[int, int],
+    seed: int,
+) -> Pool:
+    """`others` first, then self-made exercises until there are as many as wanted; functions are gone through again,
+    with other bugs, where there are few. `fits` says whether a prompt is short enough."""
+    most, most_canaries = wanted
+    rng = random.Random(seed)
+    exercises = {exercise.id: exercise for exercise in others}
+    canaries: dict[str, Exercise] = {}
+    for _ in range(MOST_BUGS):
+        for text in rng.sample(list(functions), len(functions)):
+            part, limit = (canaries, most_canaries) if is_canary(text) else (exercises, most)
+            if len(part) < limit:
+                part |= {made.id: made for made in self_made([text], rng) if fits(made.prompt)}
+        if len(exercises) >= most and len(canaries) >= most_canaries:
+            break
+    return Pool(list(exercises.values()), list(canaries.values()))
 
 
 def distinct(exercises: Iterable[Exercise]) -> list[Exercise]:

@@ -65,8 +65,13 @@ def key_of(text: str, exercise: Exercise) -> str | None:
     if not exercise.lines:
         return said.strip() or None
     lines = read_answer(said, exercise.lines, exercise.marked)
-    new, old = (None if part is None else _tree(part) for part in (lines, exercise.lines))
-    return None if new is None or new == old else hashlib.sha256(new.encode()).hexdigest()[:16]
+    return None if lines is None else key_of_lines(lines, exercise.lines)
+
+
+def key_of_lines(new: Sequence[str], old: Sequence[str]) -> str | None:
+    """The key of a function that was changed; None where it does not parse, or is as it was."""
+    tree = _tree(new)
+    return None if tree is None or tree == _tree(old) else hashlib.sha256(tree.encode()).hexdigest()[:16]
 
 
 def label(answers: Sequence[Answer], recipe: Recipe, base_vote: str | None) -> Label:

@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -358,5 +359,17 @@ def _has_fast_bfloat16() -> bool:
     return "amx_bf16" in flags or "avx512_bf16" in flags
 
 
+def end_with_parent() -> None:
+    """Whoever started this holds our stdin open: when it ends, however it ends, so do we."""
+
+    def watch() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 if __name__ == "__main__":
+    if not sys.stdin.isatty() and os.environ.get("SLEEPWRIGHT_TRAIN_CHILD"):
+        end_with_parent()
     train(Path(sys.argv[1]))

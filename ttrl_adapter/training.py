@@ -57,7 +57,11 @@ def run(folder: Path, tell: Callable[[Step], None] = lambda step: None, processe
     python = trainer_python()
     launcher = ["-m", "accelerate.commands.launch", "--num_processes", str(processes)] if processes > 1 else []
     command = [python, *launcher, "-m", "ttrl_adapter.train", str(folder)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])}
+    environment = {
+        **os.environ,
+        "SLEEPWRIGHT_TRAIN_CHILD": "1",
+        "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]),
+    }
     with (folder / LOG).open("ab") as log:
         child = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True
