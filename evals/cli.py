@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from evals import run_cli, ttrl_cli
+from evals import passk_cli, run_cli, ttrl_cli
 
 
 @click.group(name="eval")
@@ -15,6 +15,7 @@ def evaluate() -> None:
 
 evaluate.add_command(run_cli.report)
 evaluate.add_command(ttrl_cli.ttrl)
+evaluate.add_command(passk_cli.passk)
 
 
 @evaluate.command()

@@ -92,7 +92,7 @@ def run_seed(
     for name in arms:
         if (seed, name) in done or (ARMS[name].on_no_prior and not task.no_prior):
             continue
-        adapter = _train(name, task, workspace / f"{seed}-{_plain(name)}", tell)
+        adapter = train_arm(name, task, workspace, seed, tell)
         policy = Policy(task.model, open_lora(adapter, shapes_of_model(task.model)))
         _ask_all(name, policy, task, seed, folder, tell)
         new = _ballots(folder, seed, name, "canaries")
@@ -100,8 +100,10 @@ def run_seed(
             journal.append(_trained(seed, name, steps(adapter.parent), judge(base, base, new)))
 
 
-def _train(name: str, task: LearningTask, folder: Path, tell: Tell) -> Path:
+def train_arm(name: str, task: LearningTask, workspace: Path, seed: int, tell: Tell) -> Path:
+    """The adapter's folder; trained only where that was not finished before."""
     arm = ARMS[name]
+    folder = workspace / f"{seed}-{_plain(name)}"
     exercises, votes = task.adapted, task.base_votes
     if arm.on_no_prior:
         exercises = task.no_prior
@@ -210,8 +212,8 @@ def _means(
     count = len({e for v in values.values() for e in v})
     return Table(
         name="ttrl",
-        caption=f"{task}: {count} held-out exercises, means over the seeds {', '.join(map(str, seeds))}; label accuracy "
-        "over the last quarter of the training; gate: promoted of all.",
+        caption=f"{task}: {count} held-out exercises, means over the seeds {', '.join(map(str, seeds))}; label "
+        "accuracy over the last quarter of the training; gate: promoted of all.",
         columns=(
             Column(name="arm"), *percent, *numbers, Column(name="label accuracy", format=".1%"), Column(name="gate")
         ),
