@@ -10,7 +10,6 @@ from math import exp
 from pathlib import Path
 from typing import Literal
 
-from agent.fix_templates import Variants
 from agent.function_view import END
 from agent.lora import open_lora
 from agent.policy import Policy
@@ -115,8 +114,8 @@ def surprise(policy: Policy, base: Policy, said: Poll, exercise: Exercise) -> Su
 
 
 def _perplexities(policy: Policy, prompt: str, texts: Sequence[str]) -> tuple[float, ...]:
-    nats = policy.score(prompt, [Variants("", tuple(texts))], most=len(texts))
-    return tuple(exp(-float(n) / (policy.count(text) + 1)) for n, text in zip(nats, texts, strict=True))
+    found = zip(policy.logprobs(prompt, texts), texts, strict=True)
+    return tuple(exp(-logprob / (policy.count(text) + 1)) for logprob, text in found)
 
 
 def _to_top_up(folder: RunFolder, seed: int, split: Split, exercises: Sequence[Exercise]) -> list[Exercise]:

@@ -18,7 +18,7 @@ from evals.ttrl import ARMS, BASE
 from memory.records import Record
 
 COVER = (0.1, 0.5, 0.9)
-"""Cover@tau (arXiv 2510.08325): the share of exercises of whose samples at least tau are right; no place for guessing."""
+"""Cover@tau (arXiv 2510.08325): the share of exercises of whose samples at least tau are right."""
 
 
 class Solved(Record):

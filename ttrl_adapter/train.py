@@ -363,7 +363,7 @@ def end_with_parent() -> None:
     """Whoever started this holds our stdin open: when it ends, however it ends, so do we."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        os.read(0, 1)  # not through sys.stdin, whose lock would be held when the interpreter shuts down
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
