@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from agent.checks import is_test_file
 from agent.edits import decode
 from agent.errors import EditRefused
 from agent.function_view import END, MARKS, answer, prompt
@@ -78,7 +79,13 @@ def own_functions(repository: Repository, snapshot: str) -> list[str]:
     """The functions of the repository's own Python files in normal form, each once, in a fixed order."""
     blobs = repository.blobs(snapshot)
     attributes = own_attributes(repository, blobs)
-    own = [b for b in blobs if b.path.endswith(".py") and attributes.get(b.path, is_own_path(b.path))]
+    own = [
+        blob
+        for blob in blobs
+        if blob.path.endswith(".py")
+        and not is_test_file(blob.path)
+        and attributes.get(blob.path, is_own_path(blob.path))
+    ]
     found: dict[str, None] = {}
     for content in repository.contents([blob.id for blob in own]):
         try:
@@ -116,7 +123,10 @@ def make_pool(
 
 def distinct(exercises: Iterable[Exercise]) -> list[Exercise]:
     """Each prompt once, the first."""
-    return list({exercise.id: exercise for exercise in reversed(list(exercises))}.values())[::-1]
+    found: dict[str, Exercise] = {}
+    for exercise in exercises:
+        found.setdefault(exercise.id, exercise)
+    return list(found.values())
 
 
 def in_band(
