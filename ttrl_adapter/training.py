@@ -62,10 +62,12 @@ def run(folder: Path, tell: Callable[[Step], None] = lambda step: None, processe
         "SLEEPWRIGHT_TRAIN_CHILD": "1",
         "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]),
     }
-    with (folder / LOG).open("ab") as log:
-        child = subprocess.Popen(
+    with (
+        (folder / LOG).open("ab") as log,
+        subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True
-        )
+        ) as child,
+    ):
         try:
             assert child.stdout
             for line in child.stdout:
