@@ -151,6 +151,25 @@ class Policy:
         enough = np.sort(bounds)[-most] if len(bounds) > most else -np.inf
         return np.concatenate([self._finish(trunk, len(ids), trunk.bounds >= enough) for trunk in trunks])
 
+    @_one_thread
+    def logprobs(self, prompt: str, answers: Sequence[str]) -> list[float]:
+        """Log-probabilities at temperature 1 of whole answers, their ends included. ModelError: too long."""
+        ids = self.tokenizer.encode(prompt).ids
+        rows = [[*e.ids, self.end] for e in self.tokenizer.encode_batch(list(answers))]
+        if len(ids) + max(map(len, rows)) > self.limit:
+            raise ModelError(f"prompt and answer have more tokens than the {self.limit} that the policy takes")
+        hidden, cache = self._llama.prefill(ids)
+        first = _logprobs(self._llama.logits(hidden), 1.0)[0]
+        inputs = np.zeros((len(rows), max(map(len, rows))), int)
+        for row, tokens in enumerate(rows):
+            inputs[row, : len(tokens)] = tokens
+        hidden, _ = self._llama.extend(inputs, cache, len(ids))
+        found = []
+        for row, tokens in enumerate(rows):
+            later = _logprobs(self._llama.logits(hidden[row, : len(tokens) - 1]), 1.0)
+            found.append(float(first[tokens[0]] + later[np.arange(len(tokens) - 1), tokens[1:]].sum()))
+        return found
+
     def _trunk(self, line: Variants, ids: list[int], cache: Cache, first: Array) -> "_Trunk":
         """Read the unchanged line, and how likely each changed one leaves it where it does."""
         trunk, *encoded = ([*e.ids, self.end] for e in self.tokenizer.encode_batch([line.unchanged, *line.changed]))

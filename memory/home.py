@@ -77,6 +77,11 @@ class MemoryHome:
         return self.path / "adapters"
 
     @property
+    def rounds(self) -> Path:
+        """The folder of rounds of training, one folder each."""
+        return self.path / "rounds"
+
+    @property
     def training(self) -> Path:
         """The lock of the one who trains an adapter."""
         return self.path / "training.lock"
