@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from agent.embedded import NAME as EMBEDDED
+from agent.embedded import NAME
 from agent.errors import AdapterError
 from agent.lora import CONFIG, WEIGHTS, open_lora, open_stored
 from agent.policy import SHIPPED
@@ -22,6 +22,9 @@ from memory.file_lock import Locked, locked
 from memory.home import MemoryHome
 from memory.journal import Journal
 from memory.records import Adapter, Verdict
+
+EMBEDDED = NAME
+"""The name of the embedded policy as a base model."""
 
 _BUSY_SECONDS = 30.0  # publishing a large adapter takes seconds
 _NEW, _GONE = ".new-", ".gone-"

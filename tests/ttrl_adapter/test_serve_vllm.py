@@ -41,7 +41,7 @@ PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 START_SECONDS = 900
 """For two busy cores; one that is free takes 40."""
 PROMPTS = ("def f(a, b):\n    return a", "for i in range(", "class A:\n    def", "import os\n", "x = [1, 2")
-LENGTH = 32
+LENGTH = 24
 
 
 @dataclass
@@ -149,6 +149,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             with suppress(subprocess.TimeoutExpired):
                 place.process.wait(90)
             place.process.kill()
+            if place.process.stdout:
+                place.process.stdout.close()
             left = [pid for pid in group if is_running(pid)]
             for pid in left:
                 os.kill(pid, signal.SIGKILL)
@@ -189,12 +191,12 @@ def engine(place: Place, id: str | None) -> Policy:
 
 @pytest.mark.parametrize("id", [None, "v0001"])
 def test_the_numpy_engine_and_vllm_are_one_model(place: Place, id: str | None) -> None:
-    policy = engine(place, id)
+    policy, name = engine(place, id), place.served_name(id) if id else "sleepwright-embedded"
     for prompt in PROMPTS:
         (ours,) = policy.sample(prompt, n=1, temperature=0, max_tokens=LENGTH)
-        _, tokens, logprob = place.answer(place.served_name(id) if id else "sleepwright-embedded", prompt)
+        _, tokens, logprob = place.answer(name, prompt)
         assert policy.tokenizer.decode(tokens, skip_special_tokens=False) == ours.text
-        assert logprob == pytest.approx(ours.logprob, abs=0.01)
+        assert logprob == pytest.approx(ours.logprob, abs=0.01), place.answer(name, prompt)
 
 
 def test_the_adapter_changes_the_answers(place: Place) -> None:
