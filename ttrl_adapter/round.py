@@ -112,8 +112,10 @@ def run_round(folder: Path, pool: Callable[[], Pool], replay: Sequence[Chosen], 
     base = Policy(context.model)
     if not (folder / CHOSEN).exists():
         made = pool()
-        _write(folder / CANARIES, Chosen(exercises=_some(made.canaries, context), base_votes={}, asked=0, replayed=0))
-        _write(folder / CHOSEN, choose(base, made.exercises, replay, context))
+        canaries = tuple(distinct(made.canaries)[: context.canaries])
+        _write(folder / CANARIES, Chosen(exercises=canaries, base_votes={}, asked=0, replayed=0))
+        worth_it = len(canaries) >= context.rules.least_canaries
+        _write(folder / CHOSEN, choose(base, made.exercises if worth_it else [], replay, context))
     chosen = Chosen.model_validate_json((folder / CHOSEN).read_bytes())
     canaries = Chosen.model_validate_json((folder / CANARIES).read_bytes()).exercises
     why_not = _too_little(chosen, canaries, context)
@@ -168,7 +170,8 @@ def ask(
     sampler: Sampler, exercises: Sequence[Exercise], recipe: Recipe, temperature: float, offset: int = 0
 ) -> list[Ballot]:
     """How a policy votes on each exercise."""
-    polls = poll(sampler, exercises, recipe.votes, temperature, recipe.seed * 1_000_003 + offset)
+    seed = recipe.seed * 1_000_003 + offset
+    polls = poll(sampler, exercises, recipe.votes, temperature, seed, max_tokens=recipe.max_tokens)
     return [count_votes(said, exercise) for said, exercise in zip(polls, exercises, strict=True)]
 
 
@@ -191,10 +194,6 @@ def _judge(base: Policy, adapter: Path, canaries: Sequence[Exercise], context: R
         context.tell("judging", number, len(policies))
         asked.append(ask(policy, canaries, context.recipe, CANARY_TEMPERATURE, 500_000))
     return judge(asked[0], asked[2] if context.active else asked[0], asked[1], context.rules, context.active_id)
-
-
-def _some(exercises: Sequence[Exercise], context: RoundContext) -> tuple[Exercise, ...]:
-    return tuple(distinct(exercises)[: context.canaries])
 
 
 def _too_little(chosen: Chosen, canaries: Sequence[Exercise], context: RoundContext) -> str | None:
