@@ -149,30 +149,27 @@ def _report(home: "MemoryHome", number: int, result: "RoundResult", context: "Ro
     """Publish the adapter, promote it where the gate let it pass, and say so."""
     from agent.policy import SHIPPED
     from ttrl_adapter.registry import EMBEDDED, Registry
-    from ttrl_adapter.round import finish, finished
+    from ttrl_adapter.round import finish
     from ttrl_adapter.swap import promote, running_server
 
-    folder = home.rounds / f"{number:04}"
     published = None
     if result.adapter:
         registry = Registry(home)
-        published = (
-            finished(folder)
-            or registry.publish(
-                result.adapter,
-                SHIPPED,
-                base=EMBEDDED,
-                parent=context.active_id if context.continues else None,
-                data_hash=result.chosen.data_hash,
-                seed=context.recipe.seed,
-                metrics=result.metrics,
-                verdict=result.verdict,
-            ).record.id
-        )
-        if result.verdict.passed:
-            with running_server(home, EMBEDDED) as server:
-                promote(registry, published, server)
-    finish(folder, published)
+        published = registry.publish(
+            result.adapter,
+            SHIPPED,
+            base=EMBEDDED,
+            parent=context.active_id if context.continues else None,
+            data_hash=result.chosen.data_hash,
+            seed=context.recipe.seed,
+            metrics=result.metrics,
+            verdict=result.verdict,
+        ).record.id
+    finish(home.rounds / f"{number:04}", published)
+    if published and result.verdict.passed:
+        # Whatever fails here, the adapter is kept, and `adapters promote` tries again.
+        with running_server(home, EMBEDDED) as server:
+            promote(registry, published, server)
     if as_json:
         said = {"round": number, "adapter": published, "promoted": result.verdict.passed}
         click.echo(json.dumps({**said, "verdict": result.verdict.model_dump(mode="json"), "metrics": result.metrics}))
