@@ -87,6 +87,14 @@ class VllmClient:
             raise ServerError(f"{self.url} answers the probe of {name!r} with nonsense: {found.tokens}.")
         return found
 
+    def complete(self, body: dict[str, Any]) -> list[tuple[list[int], float]]:
+        """The answers to a completion request: their tokens, and how likely the model finds each."""
+        answer = self._asked("POST", "completions", {**body, "logprobs": 0, "return_token_ids": True})
+        try:
+            return [(c["token_ids"], sum(c["logprobs"]["token_logprobs"])) for c in answer["choices"]]
+        except (KeyError, TypeError):
+            raise ServerError(f"{self.url} answers without tokens: a newer vLLM has them.") from None
+
     def _asked(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         answer = self._send(method, path, body)
         self._check(answer, "fails")

@@ -7,6 +7,7 @@ go on where the one before has stopped.
 import json
 import os
 import platform
+import random
 import signal
 import subprocess
 import sys
@@ -29,10 +30,17 @@ from memory.adapters import history
 from memory.home import MemoryHome
 from memory.serving import read_serving
 from tests.agent.lora_examples import write_lora
-from ttrl_adapter.registry import Registry
+from tests.ttrl_adapter.exercises import area
+from ttrl_adapter.pool import self_made
+from ttrl_adapter.records import Exercise, Recipe, TrainJob
+from ttrl_adapter.registry import EMBEDDED, Registry
+from ttrl_adapter.reward import count_votes
+from ttrl_adapter.served_sampler import ServedSampler
 from ttrl_adapter.server_pause import server_paused
+from ttrl_adapter.training import prepare, run
 from ttrl_adapter.vllm_client import ServerError, VllmClient
 from ttrl_adapter.vllm_process import free_port
+from ttrl_adapter.voting import Sampler, poll
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1200)]
 
@@ -42,6 +50,8 @@ START_SECONDS = 900
 """For two busy cores; one that is free takes 40."""
 PROMPTS = ("def f(a, b):\n    return a", "for i in range(", "class A:\n    def", "import os\n", "x = [1, 2")
 LENGTH = 24
+BASE = "sleepwright-embedded"
+"""The base model's name at the server."""
 
 
 @dataclass
@@ -191,7 +201,7 @@ def engine(place: Place, id: str | None) -> Policy:
 
 @pytest.mark.parametrize("id", [None, "v0001"])
 def test_the_numpy_engine_and_vllm_are_one_model(place: Place, id: str | None) -> None:
-    policy, name = engine(place, id), place.served_name(id) if id else "sleepwright-embedded"
+    policy, name = engine(place, id), place.served_name(id) if id else BASE
     for prompt in PROMPTS:
         (ours,) = policy.sample(prompt, n=1, temperature=0, max_tokens=LENGTH)
         _, tokens, logprob = place.answer(name, prompt)
@@ -200,7 +210,7 @@ def test_the_numpy_engine_and_vllm_are_one_model(place: Place, id: str | None) -
 
 
 def test_the_adapter_changes_the_answers(place: Place) -> None:
-    assert alone(place, "sleepwright-embedded") != alone(place, place.served_name("v0001"))
+    assert alone(place, BASE) != alone(place, place.served_name("v0001"))
 
 
 @pytest.mark.parametrize("path", ["v1/models", "adapters", "invocations", "v1/load_lora_adapter", "metrics"])
@@ -321,6 +331,49 @@ def test_a_kill_during_a_swap_leaves_one_active_adapter_that_answers(place: Plac
     assert eventually(lambda: loaded(place) == [expected])  # the one who serves clears up
     if expected != "v0002":
         place.run("adapters", "rollback")
+
+
+def test_answers_over_http_begin_and_end_as_asked(place: Place) -> None:
+    exercise = area()
+    with place.client() as client:
+        (polled,) = poll(ServedSampler(client, BASE, Policy().tokenizer), [exercise], 40, 1.0, seed=3)
+    assert sum(polled.said.values()) == 40 and len(polled.said) > 1
+    for said in polled.said:
+        tokens = Policy().tokenizer.encode(said, add_special_tokens=False).tokens
+        assert tokens[0] in exercise.first
+        assert not set(tokens[1:-1]) & {"<|end|>", *exercise.stop}
+
+
+def test_sampled_over_http_trained_loaded_sampled_again_and_rolled_back(place: Place, tmp_path: Path) -> None:
+    if not (ROOT / ".venv-ttrl" / "bin" / "python").exists():
+        pytest.skip("there is no .venv-ttrl: `make ttrl` makes it")
+    exercises = [area(), *self_made(FUNCTIONS, random.Random(0))][:8]
+    with place.client() as client:
+
+        def greedy(name: str) -> list[dict[str, int]]:
+            return said(ServedSampler(client, name, Policy().tokenizer), exercises)
+
+        polls = poll(ServedSampler(client, BASE, Policy().tokenizer), exercises, 16, 1.0, seed=0)
+        votes = {exercise.id: vote for exercise, polled in zip(exercises, polls, strict=True)
+                 if (vote := count_votes(polled, exercise).winner)}  # fmt: skip
+        recipe = Recipe(votes=8, trained=4, prompts_per_step=2, epochs=1.0, learning_rate=2e-3, max_tokens=12, seed=1)
+        prepare(tmp_path / "round", TrainJob(model=str(SHIPPED), recipe=recipe, base_votes=votes), exercises)
+        stored = place.registry.publish(run(tmp_path / "round"), SHIPPED, base=EMBEDDED)
+        before = [place.answer(BASE, prompt)[2] for prompt in PROMPTS]
+        old = greedy(place.served_name("v0002"))
+        assert place.run("adapters", "promote", stored.record.id, "--anyway")["server"]
+        assert greedy(stored.served_name) == said(Policy(SHIPPED, open_stored(stored, SHIPPED)), exercises)
+        assert [place.answer(stored.served_name, prompt)[2] for prompt in PROMPTS] != before
+        assert place.run("adapters", "rollback")["active"] == "v0002"
+        assert greedy(place.served_name("v0002")) == old
+    assert eventually(lambda: loaded(place) == ["v0002"])
+
+
+def said(sampler: Sampler, exercises: list[Exercise]) -> list[dict[str, int]]:
+    return [polled.said for polled in poll(sampler, exercises, 1, 0.0, seed=0, max_tokens=24)]
+
+
+FUNCTIONS = [f"def f{i}(a, b):\n    if a > b + {i}:\n        return a - b\n    return a * {i}" for i in range(8)]
 
 
 def test_the_machine_is_given_to_who_trains_and_the_server_comes_back(place: Place) -> None:
