@@ -152,7 +152,7 @@ class Supervisor:
 
     def _look_after(self, process: VllmProcess, serving: Serving, announcement: Announcement) -> None:
         """Keep the server's adapters right, until it is unwanted."""
-        with VllmClient(serving.url, serving.key, seconds=20) as client:  # Ctrl-C waits for it
+        with VllmClient(serving.url, serving.key) as client:
             caretaker = Caretaker(Registry(self._home), Server(client, serving.base), self._notice)
             caretaker.look()
             announcement.say(serving)
