@@ -8,14 +8,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from agent.edits import Edit, decode
-from agent.errors import EditRefused
+from agent.errors import AdapterError, EditRefused
 from agent.function_view import END, View, edit_between, parse, prompt, read_answer, repair, units, view_unit
 from agent.localise import Localisation, Suspect
-from agent.policy import Completion, Policy
+from agent.lora import open_stored
+from agent.policy import SHIPPED, Completion, Policy
 from agent.ranked_answers import Asked, complete
 from agent.state import Proposal
+from memory.adapters import active_adapter
+from memory.errors import StoreError
+from memory.home import MemoryHome
 from memory.records import Task, Tokens
 
 NAME = "embedded"
@@ -41,8 +46,20 @@ class EmbeddedProposer:
 
     name = NAME
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, adapter: str | None = None) -> None:
+        """`adapter` is the id of the one that the policy was loaded with."""
         self._policy = policy
+        self.adapter = adapter
+
+    @classmethod
+    def of_home(cls, home: MemoryHome, notice: Callable[[str], None]) -> Self:
+        """With the adapter that is active there; where that cannot be used, `notice` is told."""
+        try:
+            if active := active_adapter(home, NAME):
+                return cls(Policy(SHIPPED, open_stored(active, SHIPPED)), active.record.id)
+        except (StoreError, AdapterError) as error:
+            notice(f"{error} The embedded model answers without an adapter.")
+        return cls(Policy())
 
     def propose(
         self,

@@ -66,6 +66,8 @@ class Served(NamedTuple):
     models: tuple[str, ...]
     context: int | None
     """Tokens that our model takes, prompt and answer together; None where it does not tell."""
+    adapters: tuple[str, ...] = ()
+    """Those of the models that are an adapter of another one of them."""
 
 
 def checked_url(url: str) -> str:
@@ -181,12 +183,14 @@ def served(url: str, model: str, body: str) -> Served:
         entries = [entry for entry in listed["data"] if isinstance(entry["id"], str)]
     except (ValueError, KeyError, TypeError):
         raise Failure(f"{url} does not answer as a chat API: is the address right? Most end in /v1.") from None
-    ours: dict[str, Any] = next((entry for entry in entries if entry["id"] == model), {})
+    by_name: dict[str, dict[str, Any]] = {entry["id"]: entry for entry in entries}
+    parents = {name: entry["parent"] for name, entry in by_name.items() if entry.get("parent") in by_name}  # vLLM
+    ours = by_name.get(parents.get(model, model), {})  # an adapter says nothing of its own
     meta = ours.get("meta")
     sizes = [ours.get(name) for name in ("max_model_len", "context_length", "loaded_context_length")]
     sizes.append(meta.get("n_ctx") if isinstance(meta, dict) else None)  # llama.cpp
     context = next((size for size in sizes if isinstance(size, int) and size > 0), None)
-    return Served(tuple(entry["id"] for entry in entries), context)
+    return Served(tuple(by_name), context, tuple(parents))
 
 
 def is_web_page(text: str) -> bool:

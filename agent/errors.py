@@ -5,11 +5,14 @@ UserError
 ├── ConfigError           exit code 2: a setting is wrong
 ├── EditRefused           an edit does not apply; the model is told why
 ├── SandboxError          exit code 2: the sandbox that was asked for does not work here
+├── AdapterError          exit code 2: a LoRA adapter is broken, or does not fit its base model
 ├── Interrupted           exit code 130: the user ended the run, which can be resumed
 └── ModelError            exit code 3: the model or its endpoint failed
     ├── ContextExceeded   the prompt is longer than the model takes; a shorter one may do
     └── ToolsRefused      the endpoint takes no tools; a request without them may do
 """
+
+from pathlib import Path
 
 from memory.errors import UserError
 
@@ -28,6 +31,14 @@ class EditRefused(UserError):
 
 class SandboxError(UserError):
     """The sandbox that was asked for does not work here."""
+
+
+class AdapterError(UserError):
+    """A LoRA adapter is broken, or does not fit its base model."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"The adapter in {str(folder)!r} cannot be used: {reason}.")
+        self.reason = reason
 
 
 class Interrupted(UserError):

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import deserialize
 
-Array = NDArray[np.float32]
+from agent.lora import Lora
+from agent.weight_file import Array, read_weights
+
 Cache = list[Array]
 
 
@@ -34,10 +35,15 @@ class _Layer:
 class Llama:
     """Weights and the passes over them. Stateless between calls, safe to share between threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises whatever a folder leads to that does not hold a Llama in Hugging Face format."""
+    def __init__(self, folder: Path, lora: Lora | None = None) -> None:
+        """`lora` is an adapter of this model, merged into its weights.
+
+        Raises AdapterError where it holds no numbers, and whatever a folder leads to that does not hold a Llama in
+        Hugging Face format."""
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        weights = _read_weights(folder / "model.safetensors")
+        weights = read_weights(folder / "model.safetensors")
+        if lora:
+            lora.merge(weights)
         self.heads = int(config["num_attention_heads"])
         self.limit = int(config["max_position_embeddings"])
         """Positions that it can read."""
@@ -129,19 +135,6 @@ class Llama:
         gate, up = np.split(_rms(x, layer.mlp_norm, self._eps) @ layer.gate_up, 2, -1)
         out: Array = (gate / (1 + np.exp(-gate)) * up) @ layer.down
         return out
-
-
-def _read_weights(path: Path) -> dict[str, Array]:
-    weights = {}
-    for name, tensor in deserialize(path.read_bytes()):  # type: ignore[no-untyped-call]
-        raw = tensor["data"]
-        if tensor["dtype"] == "BF16":
-            values = (np.frombuffer(raw, np.uint16).astype(np.uint32) << 16).view(np.float32)
-        else:
-            kind = {"F32": np.float32, "F16": np.float16}[tensor["dtype"]]
-            values = np.frombuffer(raw, kind).astype(np.float32)
-        weights[name] = values.reshape(tensor["shape"])
-    return weights
 
 
 def _layer(weights: dict[str, Array], index: int) -> _Layer:

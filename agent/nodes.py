@@ -155,6 +155,7 @@ def finish(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
         candidates=candidates,
         vote=vote,
         model=context.proposer.name,
+        adapter=context.adapter,
         tokens=sum((candidate.tokens for candidate in candidates), Tokens()),
         seconds={**state["seconds"], "total": time.monotonic() - state["began"]},
         notes=state["notes"],

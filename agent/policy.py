@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 from tokenizers import Tokenizer
 
-from agent.errors import ModelError
+from agent.errors import AdapterError, ModelError
 from agent.fix_templates import Variants
-from agent.llama import Array, Cache, Llama
+from agent.llama import Cache, Llama
+from agent.lora import Lora
+from agent.weight_file import Array
 
 SHIPPED = Path(__file__).parent / "weights"
 MOST_SCORED = 160
@@ -44,11 +46,14 @@ class Completion:
 class Policy:
     """A loaded model. Stateless between calls, safe to share between threads."""
 
-    def __init__(self, folder: Path = SHIPPED) -> None:
-        """Raises ModelError where the folder does not hold a Llama in Hugging Face format."""
+    def __init__(self, folder: Path = SHIPPED, lora: Lora | None = None) -> None:
+        """With the changes of an adapter, if given. Raises ModelError where the folder does not hold a Llama in
+        Hugging Face format, AdapterError where the adapter is broken."""
         try:
-            self._llama = Llama(folder)
+            self._llama = Llama(folder, lora)
             self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except AdapterError:
+            raise
         except Exception as error:  # any broken file ends here, whatever library noticed it
             raise ModelError(f"the embedded policy in {str(folder)!r} cannot be loaded: {error}") from error
         self.limit, self.end = self._llama.limit, self._llama.end
@@ -131,6 +136,25 @@ class Policy:
         return np.concatenate(
             [self._finish(trunk, len(ids), those) for trunk, those in zip(trunks, wanted, strict=True)]
         )
+
+    @_one_thread
+    def logprobs(self, prompt: str, answers: Sequence[str]) -> list[float]:
+        """Log-probabilities at temperature 1 of whole answers, their ends included. ModelError: too long."""
+        ids = self.tokenizer.encode(prompt).ids
+        rows = [[*e.ids, self.end] for e in self.tokenizer.encode_batch(list(answers))]
+        if len(ids) + max(map(len, rows)) > self.limit:
+            raise ModelError(f"prompt and answer have more tokens than the {self.limit} that the policy takes")
+        hidden, cache = self._llama.prefill(ids)
+        first = _logprobs(self._llama.logits(hidden), 1.0)[0]
+        inputs = np.zeros((len(rows), max(map(len, rows))), int)
+        for row, tokens in enumerate(rows):
+            inputs[row, : len(tokens)] = tokens
+        hidden, _ = self._llama.extend(inputs, cache, len(ids))
+        found = []
+        for row, tokens in enumerate(rows):
+            later = _logprobs(self._llama.logits(hidden[row, : len(tokens) - 1]), 1.0)
+            found.append(float(first[tokens[0]] + later[np.arange(len(tokens) - 1), tokens[1:]].sum()))
+        return found
 
     def _trunk(self, line: Variants, ids: list[int], cache: Cache, first: Array) -> "_Trunk":
         """Read the unchanged line, and how likely each changed one leaves it where it does."""

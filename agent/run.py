@@ -20,7 +20,6 @@ from agent.graph import run_task
 from agent.interruption import interruptible
 from agent.limits import Limits
 from agent.permissions import Ask, Permissions
-from agent.policy import Policy
 from agent.progress import ConsoleProgress
 from agent.report import result, say, show
 from agent.sandbox import Sandbox, bwrap_problem, open_sandbox
@@ -94,7 +93,7 @@ def run(
         resumed = stack.enter_context(_resume(options.resume, home, log, repository)) if options.resume else None
         if resumed:
             options = _as_begun(options, resumed.begun)
-        served = None if proposer else stack.enter_context(_open_model(options, progress))
+        served = None if proposer else stack.enter_context(_open_model(options, home, progress))
         repository.clean_leftovers(home.worktrees)
         clear_abandoned(home.runs)
         under_way = resumed or stack.enter_context(Run.begin(home.runs, _begin(options, repository)))
@@ -104,7 +103,7 @@ def run(
         notes = stack.enter_context(NoteStore.open(repository.root, _memory())) if reads_notes else None
         desk = _Desk(options, repository, home, notes, sandbox, deadline, progress, under_way)
         with progress:
-            experience = desk.work(proposer or desk.proposer(served, confirm), log)
+            experience = desk.work(proposer or desk.proposer(served, confirm), served, log)
         meter = served.model.meter if served else None
         if not options.as_json:
             show(experience, out)
@@ -134,7 +133,7 @@ class _Desk:
     progress: ConsoleProgress
     under_way: Run
 
-    def work(self, proposer: Proposer, log: ExperienceLog) -> Experience:
+    def work(self, proposer: Proposer, served: "ServedModel | None", log: ExperienceLog) -> Experience:
         """Do the task. Where it is cut, its user is told how to go on."""
         options, task, id = self.options, self.under_way.begun.task, self.under_way.begun.id
         if self.sandbox.name == "none" and options.sandbox == "auto":
@@ -147,6 +146,7 @@ class _Desk:
             progress=self.progress,
             candidates=options.candidates or (4 if is_served(options.model, options.base_url) else 128),
             seed=options.seed,
+            adapter=_adapter(proposer, served),
             memory=self.notes,
             deadline=self.deadline,
             run=self.under_way,
@@ -165,7 +165,7 @@ class _Desk:
     def proposer(self, served: "ServedModel | None", confirm: Confirm | None) -> Proposer:
         """What asks the served model, None for the embedded one."""
         if served is None:
-            return EmbeddedProposer(Policy())
+            return EmbeddedProposer.of_home(self.home, self.progress.notice)
         from agent.rollout.toolbox import NothingRemembered, Remembered, Workplace
 
         served.model.meter.charge(self.under_way.spent)
@@ -193,13 +193,21 @@ class _Desk:
         return ask
 
 
-def _open_model(options: RunOptions, progress: ConsoleProgress) -> "AbstractContextManager[ServedModel | None]":
+def _adapter(proposer: Proposer, served: "ServedModel | None") -> str | None:
+    if served:
+        return served.adapter
+    return proposer.adapter if isinstance(proposer, EmbeddedProposer) else None
+
+
+def _open_model(
+    options: RunOptions, home: MemoryHome, progress: ConsoleProgress
+) -> "AbstractContextManager[ServedModel | None]":
     """The endpoint's model that the options name; None for the embedded one."""
     if is_served(options.model, options.base_url):
         # Importing the openai package takes most of a CPU second, which a run of the embedded model need not pay.
         from agent.served import open_served
 
-        return open_served(options.model, options.base_url, progress.notice, options.limits)
+        return open_served(options.model, options.base_url, progress.notice, options.limits, home)
     if options.strategy == "rollout":
         raise ConfigError("The embedded model calls no tools: name another with --model, or use --strategy single.")
     return nullcontext(None)

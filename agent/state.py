@@ -107,6 +107,8 @@ class AgentContext:
     candidates: int
     """How many proposals to ask for."""
     seed: int = 0
+    adapter: str | None = None
+    """The adapter that the proposer's model has."""
     memory: NoteStore | None = None
     """None where the model does not read notes."""
     deadline: Deadline = field(default_factory=Deadline)

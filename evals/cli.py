@@ -5,10 +5,17 @@ from pathlib import Path
 
 import click
 
+from evals import passk_cli, run_cli, ttrl_cli
+
 
 @click.group(name="eval")
 def evaluate() -> None:
     """Measure how well it works."""
+
+
+evaluate.add_command(run_cli.report)
+evaluate.add_command(ttrl_cli.ttrl)
+evaluate.add_command(passk_cli.passk)
 
 
 @evaluate.command()

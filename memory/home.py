@@ -72,6 +72,31 @@ class MemoryHome:
         return self.path / "chroma"
 
     @property
+    def adapters(self) -> Path:
+        """The folder of LoRA adapters, and the history that says which is active."""
+        return self.path / "adapters"
+
+    @property
+    def rounds(self) -> Path:
+        """The folder of rounds of training, one folder each."""
+        return self.path / "rounds"
+
+    @property
+    def training(self) -> Path:
+        """The lock of the one who trains an adapter."""
+        return self.path / "training.lock"
+
+    @property
+    def serving(self) -> Path:
+        """What `sleepwright serve` says about its server; there is a lock beside it."""
+        return self.path / "serving.json"
+
+    @property
+    def server_log(self) -> Path:
+        """What the server that was started last has written."""
+        return self.path / "vllm.log"
+
+    @property
     def symbols(self) -> Path:
         """The symbols of blobs, an SQLite file that can be deleted at any time."""
         return self.path / "symbols.db"

@@ -115,7 +115,7 @@ def _entry(path: Path, number: int, line: bytes) -> dict[str, Any]:
             return entry
     except ValueError:
         pass
-    raise StoreError(f"Line {number} of {str(path)!r} is damaged: the run cannot be read.")
+    raise StoreError(f"Line {number} of {str(path)!r} is damaged: it cannot be read.")
 
 
 def _unusable(path: Path, error: OSError) -> StoreError:

@@ -9,6 +9,8 @@ Anchor      path + git blob id (+ symbol, lines): the evidence that a note stand
 Note        one thing worth knowing about the repository: text, kind, anchors, origin, cost
 NoteEvent   one change to the notes: added, edited, forgotten, restored; the notes are what the events come to
 Injection   a note was put into a prompt: where, and for how many tokens
+Adapter     one immutable LoRA version of a local model: parent, base, data, metrics, verdict
+Verdict     what the gate found about an adapter, with its numbers
 """
 
 from datetime import UTC, datetime
@@ -214,3 +216,44 @@ class Injection(Record):
     used_by: str
     """Id of an experience, or which command or client asked."""
     tokens: int
+
+
+class Verdict(Record):
+    """What the gate found: an adapter beside what it would replace, on canaries that no training saw."""
+
+    passed: bool
+    """Inconclusive is not passed."""
+    reasons: tuple[str, ...] = ()
+    """What speaks against it, a sentence for each rule that it breaks; none where it passed."""
+    against: str | None = None
+    """The adapter that it was compared with; None for the base model."""
+    canaries: str = ""
+    """Hash of the held-out tasks."""
+    numbers: dict[str, float] = Field(default_factory=dict)
+    """Everything that was measured, of both."""
+    at: datetime = Field(default_factory=now)
+
+
+class Adapter(Record):
+    """One immutable LoRA version of a local model: `adapter.json` in a folder that PEFT and vLLM load too."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    """v0001, v0002, …: given when it is published, and never to another."""
+    created_at: datetime = Field(default_factory=now)
+    parent: str | None = None
+    """The adapter that its training continued; None where it began from the base model."""
+    base: str
+    """The base model as its user knows it: a name, or a folder."""
+    base_hash: str
+    """Of the base model's weights; an adapter fits no others."""
+    weights_hash: str
+    """Of the adapter's own."""
+    rank: int
+    data_hash: str = ""
+    """Of the tasks that it was trained on; empty where it came from elsewhere."""
+    seed: int | None = None
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """What its training measured."""
+    verdict: Verdict | None = None
+    """None where no gate has judged it."""

@@ -34,7 +34,11 @@ OWNERS = {
     "openai": {"agent/openai_model.py"},
     "langgraph": {"agent/graph.py", "agent/nodes.py", "agent/state.py"},
     "git": {"agent/git_command.py"},
-    "torch": {"ttrl_adapter/pretrain.py", "ttrl_adapter/train.py"},
+    "matplotlib": {"evals/plots.py"},
+    "torch": {"ttrl_adapter/pretrain.py", "ttrl_adapter/train.py", "evals/sorting_model.py"},
+    "transformers": {"ttrl_adapter/train.py", "evals/sorting_model.py"},
+    "trl": {"ttrl_adapter/train.py"},
+    "peft": {"ttrl_adapter/train.py"},
 }
 """A heavy library has one owner; the graph's three files are one."""
 

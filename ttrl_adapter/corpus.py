@@ -43,7 +43,7 @@ def read_functions(places: Iterable[Path], excluded_names: frozenset[str] = BENC
     """Normal forms of the distinct units under folders and in wheels, in a fixed order, at most MAX_PER_PLACE each."""
     seen: set[str] = set()
     for place in places:
-        found = [t for source in _sources(place) for t in _units_of(source, excluded_names) if t not in seen]
+        found = [t for source in _sources(place) for t in units_of(source, excluded_names) if t not in seen]
         found = list(dict.fromkeys(found))
         random.Random(place.name).shuffle(found)
         seen.update(found[:MAX_PER_PLACE])
@@ -74,7 +74,8 @@ def _is_wanted(name: str) -> bool:
     )
 
 
-def _units_of(source: str, excluded_names: frozenset[str]) -> Iterator[str]:
+def units_of(source: str, excluded_names: frozenset[str]) -> Iterator[str]:
+    """Normal forms of the units of a source that are neither too short nor too long."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = parse(source)

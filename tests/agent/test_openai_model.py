@@ -516,12 +516,12 @@ def test_a_dollar_limit_needs_prices() -> None:
 
 def test_check_says_which_models_there_are_and_how_much_they_take() -> None:
     with ScriptedServer(models=["other", "scripted"], context=8192) as server:
-        assert model(server).check() == (("other", "scripted"), 8192)
+        assert model(server).check() == (("other", "scripted"), 8192, ())
 
 
 def test_an_endpoint_without_a_list_of_models_passes_the_check() -> None:
     with ScriptedServer(models=error(404, "Not Found")) as server:
-        assert model(server).check() == ((), None)
+        assert model(server).check() == ((), None, ())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,92 @@
+"""`sleepwright eval ttrl`."""
+
+from pathlib import Path
+
+import click
+
+from evals import run_cli
+
+
+@click.command()
+@click.option("--task", type=click.Choice(["sorting", "repair"]), default="sorting", show_default=True)
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="How many.")
+@click.option("--first-seed", type=int, default=0, show_default=True)
+@click.option("--arm", "arms", multiple=True, metavar="NAME", help="Only these, beside the base. Repeatable.")
+@click.option("--adapted", type=click.IntRange(min=8), default=128, show_default=True, help="Exercises learnt from.")
+@click.option("--held-out", type=click.IntRange(min=8), default=128, show_default=True, help="Exercises asked.")
+@click.option("--canaries", type=click.IntRange(min=8), default=64, show_default=True, help="Exercises of the gate.")
+@click.option(
+    "--wheels", type=click.Path(file_okay=False, path_type=Path), help="The held-out packages.", default="runs/held-out"
+)
+@click.option(
+    "--from",
+    "source",
+    metavar="DIR",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Only the tables of what a run has kept.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@run_cli.out_option
+def ttrl(
+    task: str,
+    seeds: int,
+    first_seed: int,
+    arms: tuple[str, ...],
+    adapted: int,
+    held_out: int,
+    canaries: int,
+    wheels: Path,
+    source: Path | None,
+    as_json: bool,
+    out: Path | None,
+) -> None:
+    """Learning from the policy's own agreement, before and after, with the arms that must fail.
+
+    The sorting task makes its tiny model itself; minutes a seed. The repair task is the embedded policy on functions of
+    packages that it never saw; about an hour a seed. Started again with the same --out, it goes on.
+    """
+    import json
+
+    from rich.console import Console
+
+    from evals import ttrl as bench
+    from evals.run_folder import RunConfig, RunFolder
+    from evals.ttrl_tasks import Size, repair, sorting
+
+    def tell(text: str) -> None:
+        click.echo(text, err=True)
+
+    unknown = [name for name in arms if name not in bench.ARMS]
+    if unknown:
+        raise click.BadParameter(f"{unknown[0]!r}; there are {', '.join(map(repr, bench.ARMS))}", param_hint="--arm")
+    chosen = arms or tuple(name for name in bench.ARMS if name != "distilled")
+    if source:
+        folder = RunFolder.open(source)
+        task = str(folder.config.options["task"])
+    else:
+        size = Size(adapted, held_out, canaries)
+        numbers = tuple(range(first_seed, first_seed + seeds))
+        options = {"task": task, "adapted": adapted, "held_out": held_out, "canaries": canaries}
+        config = RunConfig.of("ttrl", task, options, {"arms": list(chosen)}, numbers)
+        folder = RunFolder.begin(out or run_cli.new_folder("ttrl"), config, continues=True)
+        for seed in numbers:
+            tell(f"seed {seed}")
+            place = folder.path / "training"
+            made = (
+                sorting(place / f"sorting-{seed}", size, seed, tell)
+                if task == "sorting"
+                else repair(wheels, size, seed, tell)
+            )
+            bench.run_seed(made, chosen, seed, folder, place, tell)
+    asked = bench.read_asked(folder)
+    trained = [bench.Trained.model_validate(row) for row in folder.read_samples("trained")]
+    found = bench.tables(asked, trained, task)
+    for table in found:
+        folder.add_table(table)
+    folder.add_chart(bench.chart(asked, task))
+    run_cli.finish(folder)
+    if as_json:
+        click.echo(json.dumps([table.model_dump() for table in found]))
+        return
+    for table in found:
+        table.show(Console())

@@ -1,0 +1,104 @@
+"""What `sleepwright eval ttrl` and `eval passk` learn and ask: a base model, and exercises in four disjoint parts."""
+
+import random
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import ConfigError
+from agent.policy import SHIPPED, Policy
+from evals.repair import fetch_held_out
+from ttrl_adapter.corpus import read_functions
+from ttrl_adapter.pool import MOST_PROMPT_TOKENS, distinct, exercise_id, in_band, self_made
+from ttrl_adapter.records import Exercise, Recipe
+from ttrl_adapter.reward import count_votes
+from ttrl_adapter.training import trainer_python
+from ttrl_adapter.voting import poll
+
+DIGITS = 8
+NO_PRIOR_DIGITS = 11
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many exercises each part has."""
+
+    adapted: int = 128
+    held_out: int = 128
+    canaries: int = 64
+
+
+@dataclass(frozen=True)
+class LearningTask:
+    """One seed of a task."""
+
+    name: str
+    model: Path
+    adapted: list[Exercise]
+    """Learnt from, without their answers."""
+    base_votes: dict[str, str]
+    held_out: list[Exercise]
+    canaries: list[Exercise]
+    recipe: Recipe
+    no_prior: list[Exercise]
+    """Of the same form, and beyond the base: nothing to agree on."""
+
+
+def sorting(folder: Path, size: Size, seed: int, tell: Callable[[str], None]) -> LearningTask:
+    """Digits to sort, and a tiny model that does it half the time."""
+    model = folder / "model"
+    if not (model / "tokenizer_config.json").exists():
+        tell("teaching the tiny model")
+        command = [trainer_python(), "-m", "evals.sorting_model", "--out", str(model), "--seed", str(seed)]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+        if done.returncode:
+            raise ConfigError(f"the tiny model cannot be made: {done.stderr.strip().splitlines()[-1]}")
+    rng = random.Random(f"sorting {seed}")
+    fresh = distinct(_sorting(rng, DIGITS) for _ in range(4 * (size.adapted + size.held_out + size.canaries)))
+    held_out, canaries = fresh[: size.held_out], fresh[size.held_out :][: size.canaries]
+    adapted, votes = _adapted(Policy(model), fresh[size.held_out + size.canaries :], size, seed, tell)
+    recipe = Recipe(seed=seed, prompts_per_step=16, trained=16, epochs=5, learning_rate=1e-3, max_tokens=DIGITS + 4)
+    no_prior = [_sorting(rng, NO_PRIOR_DIGITS) for _ in range(size.adapted)]
+    return LearningTask("sorting", model, adapted, votes, held_out, canaries, recipe, no_prior)
+
+
+def repair(wheels: Path, size: Size, seed: int, tell: Callable[[str], None]) -> LearningTask:
+    """One-line bugs in functions of packages that the embedded policy never saw."""
+    policy = Policy()
+    functions = sorted(t for t in read_functions(fetch_held_out(wheels)) if t.startswith(("def ", "async def ")))
+    # The functions that are asked are the same for all seeds; those that are learnt from are drawn anew.
+    random.Random(0).shuffle(functions)
+    fits = [e for e in self_made(functions, random.Random(0)) if policy.count(e.prompt) <= MOST_PROMPT_TOKENS]
+    fits = distinct(fits)
+    held_out, canaries = fits[: size.held_out], fits[size.held_out :][: size.canaries]
+    rest = fits[size.held_out + size.canaries :]
+    random.Random(f"repair {seed}").shuffle(rest)
+    adapted, votes = _adapted(policy, rest, size, seed, tell)
+    return LearningTask("repair", SHIPPED, adapted, votes, held_out, canaries, Recipe(seed=seed), [])
+
+
+def _adapted(
+    policy: Policy, candidates: Sequence[Exercise], size: Size, seed: int, tell: Callable[[str], None]
+) -> tuple[list[Exercise], dict[str, str]]:
+    """As a round does it: the base votes, and what it agrees on neither too little nor entirely is kept."""
+    chosen: list[Exercise] = []
+    votes: dict[str, str] = {}
+    for start in range(0, len(candidates), 32):
+        some = candidates[start : start + 32]
+        ballots = [
+            count_votes(p, e) for p, e in zip(poll(policy, some, 64, 1.0, seed * 100_003 + start), some, strict=True)
+        ]
+        kept, winners = in_band(some, ballots)
+        chosen, votes = chosen + kept, votes | winners
+        tell(f"base votes: {start + len(some)} asked, {len(chosen)} of {size.adapted} in the band")
+        if len(chosen) >= size.adapted:
+            break
+    chosen = chosen[: size.adapted]
+    return chosen, {e.id: votes[e.id] for e in chosen}
+
+
+def _sorting(rng: random.Random, digits: int) -> Exercise:
+    text = "".join(rng.choice("0123456789") for _ in range(digits))
+    right = "".join(sorted(text))
+    return Exercise(id=exercise_id(text), prompt=f"{text}>", passed=(right,), answer=right)

@@ -1,0 +1,133 @@
+"""The tables of `eval ttrl` and `eval passk` are made from kept samples alone."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from evals.cli import evaluate
+from evals.passk import Studied, Surprise
+from evals.passk_tables import bins, crossover, curve_mean, of, solved
+from evals.passk_tables import tables as study
+from evals.run_folder import RunConfig, RunFolder
+from evals.ttrl import BASE, COLLAPSE, Asked, Trained, chart, measured, tables
+from memory.records import Verdict
+from ttrl_adapter.records import Ballot, Poll, Step
+
+
+def ballot(exercise: str, right: int, samples: int) -> Ballot:
+    return Ballot(
+        exercise=exercise, samples=samples, winner="w", agreement=0.5, right=right, right_winner=2 * right > samples,
+        distinct=3, abstentions=0, tokens=5.0,
+    )  # fmt: skip
+
+
+def asked(arm: str, exercise: str, right: int, samples: int = 64, temperature: float = 1.0, seed: int = 0) -> Asked:
+    said = Poll(exercise=exercise, temperature=temperature, said={"x": samples}, tokens=5.0)
+    return Asked(seed=seed, arm=arm, split="held-out", poll=said, ballot=ballot(exercise, right, samples))
+
+
+def studied(arm: str, exercise: str, right: int, samples: int = 8, top_up: bool = False) -> Studied:
+    said = Poll(exercise=exercise, temperature=1.0, said={"x": samples}, tokens=5.0)
+    known = Surprise(under_base=(2.0,), under_self=(1.5,), right_under_base=1.1)
+    return Studied(
+        seed=0, arm=arm, split="held-out", poll=said, ballot=ballot(exercise, right, samples), surprise=known,
+        top_up=top_up,
+    )  # fmt: skip
+
+
+ASKED = [
+    *(asked(BASE, name, right) for name, right in (("a", 16), ("b", 32))),
+    *(asked("TTRL", name, right) for name, right in (("a", 32), ("b", 64))),
+    asked(BASE, "a", 0, 1, 0.0),
+    asked("TTRL", "a", 1, 1, 0.0),
+]
+TRAINED = [
+    Trained(
+        seed=0, arm="TTRL", verdict=Verdict(passed=True),
+        steps=tuple(
+            Step(step=i, steps=8, labelled=1, agreement=1, reward=1, label_accuracy=i / 8) for i in range(1, 9)
+        ),
+    )
+]  # fmt: skip
+
+
+def test_the_table_says_what_the_samples_come_to() -> None:
+    means, differences = tables(ASKED, TRAINED, "sorting")
+    assert means.shown[0][:4] == [BASE, "37.5%", "", "0.0%"]
+    assert means.shown[1][:4] == ["TTRL", "75.0%", "", "100.0%"]
+    assert means.shown[1][-2:] == ["93.8%", "1/1"]  # of the last two of eight steps
+    first = differences.shown[0]
+    assert first[:5] == ["TTRL", "pass@1 T=1", "37.5%", "75.0%", "+37.5%"] and first[-1] == "+100%"
+
+
+def test_seeds_that_asked_the_same_exercise_are_one_value() -> None:
+    rows = [asked(BASE, "a", right, seed=seed) for seed, right in ((0, 0), (1, 64))]
+    assert measured(rows)[(BASE, "pass@1 T=1")] == {"a": 0.5}
+
+
+def test_the_chart_has_a_line_an_arm() -> None:
+    drawn = chart(ASKED, "sorting")
+    assert [series.label for series in drawn.series] == [BASE, "TTRL"]
+    assert drawn.series[0].x == (1, 2, 4, 8, 16, 32, 64)
+
+
+# Four exercises: both solve it, only the base, only the adapter, only the adapter until the base is asked more often.
+STUDIED = [
+    *(studied(BASE, name, right) for name, right in zip("abcd", (2, 1, 0, 0), strict=True)),
+    *(studied("TTRL", name, right) for name, right in zip("abcd", (8, 0, 4, 4), strict=True)),
+    studied(BASE, "c", 0, 32, top_up=True),
+    studied(BASE, "d", 1, 32, top_up=True),
+]
+
+
+def test_new_is_only_what_the_base_does_not_solve_when_asked_more_often() -> None:
+    found = solved(STUDIED, "TTRL", "held-out")
+    assert (found.both, found.lost, found.new, found.unclear) == (("0:a",), ("0:b",), ("0:c",), ("0:d",))
+    assert found.flipped_right == ("0:a",)
+
+
+def test_the_crossover_is_the_first_k_at_which_the_base_is_as_good() -> None:
+    sharp = [studied("TTRL", "a", 8), studied("TTRL", "b", 0)]
+    broad = [studied(BASE, "a", 3), studied(BASE, "b", 3)]
+    base, mine = of([*sharp, *broad], BASE, "held-out"), of([*sharp, *broad], "TTRL", "held-out")
+    k = crossover(base, mine, 8)
+    assert (
+        k is not None
+        and curve_mean(base, k) >= curve_mean(mine, k)
+        and curve_mean(base, k - 1) < curve_mean(mine, k - 1)
+    )
+    assert crossover(of(STUDIED, BASE, "held-out"), of(STUDIED, "TTRL", "held-out"), 8) is None
+
+
+def test_pass_at_k_rises_with_k_and_is_the_mean_at_one() -> None:
+    rows = of(STUDIED, BASE, "held-out")
+    values = [curve_mean(rows, k) for k in range(1, 9)]
+    assert values == sorted(values)
+    assert values[0] == pytest.approx(3 / 32)
+
+
+def test_the_histogram_has_never_and_always_by_themselves() -> None:
+    assert bins([0, 0.05, 0.1, 0.99, 1]) == [1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1]
+
+
+def test_the_study_has_all_its_tables() -> None:
+    found = {table.name: table for table in study(STUDIED, "repair")}
+    assert set(found) == {"pass-at-k", "capacity", "solvable", "accuracies", "perplexity"}
+    assert found["capacity"].shown[1][-1] == "samples more efficiently"
+
+
+@pytest.mark.parametrize("command", ["ttrl", "passk"])
+def test_a_kept_run_is_read_again_without_a_model(tmp_path: Path, command: str) -> None:
+    folder = RunFolder.begin(tmp_path / "run", RunConfig.of(command, "x", {"task": "sorting"}))
+    with folder.samples() as samples:
+        for row in STUDIED if command == "passk" else ASKED:
+            samples.append(row.model_dump(mode="json"))
+    done = CliRunner().invoke(evaluate, [command, "--from", str(folder.path)])
+    assert done.exit_code == 0, done.output
+    assert "TTRL" in done.output and (folder.path / "tables").exists()
+
+
+def test_an_unknown_arm_is_named_with_those_that_there_are() -> None:
+    done = CliRunner().invoke(evaluate, ["ttrl", "--arm", "magic"])
+    assert done.exit_code == 2 and "magic" in done.output and COLLAPSE in done.output

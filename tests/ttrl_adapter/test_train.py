@@ -1,0 +1,123 @@
+"""The real trainer, in its own environment, on a model of a few thousand parameters: run by `make test-ttrl`."""
+
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.lora import open_lora
+from agent.policy import SHIPPED, Policy
+from agent.weight_file import read_weights, shapes_of_model
+from tests.ttrl_adapter.exercises import area
+from ttrl_adapter.pool import self_made
+from ttrl_adapter.records import Exercise, Recipe, TrainJob
+from ttrl_adapter.training import prepare, run, steps, trainer_python
+
+pytestmark = pytest.mark.ttrl
+RECIPE = Recipe(votes=8, trained=4, prompts_per_step=2, epochs=1.0, learning_rate=2e-3, max_tokens=12, seed=1)
+FUNCTIONS = [f"def f{i}(a, b):\n    if a > b + {i}:\n        return a - b\n    return a * {i}" for i in range(8)]
+
+
+def exercises() -> list[Exercise]:
+
+    return [area(), *self_made(FUNCTIONS, random.Random(0))][:8]
+
+
+def job(**changes: object) -> TrainJob:
+    recipe = RECIPE.model_copy(update=changes)
+    return TrainJob(model=str(SHIPPED), recipe=recipe, base_votes={}, save_every=1)
+
+
+def weights(adapter: Path) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+    return read_weights(adapter / "adapter_model.safetensors")
+
+
+def same(first: Path, second: Path) -> bool:
+    a, b = weights(first), weights(second)
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    prepare(folder, job(), exercises())
+    run(folder)
+    return folder
+
+
+def test_it_leaves_an_adapter_that_peft_transformers_and_the_numpy_engine_read_alike(trained: Path) -> None:
+    adapter = trained / "adapter"
+    assert sorted(path.name for path in adapter.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    lora = open_lora(adapter, shapes_of_model(SHIPPED))
+    assert lora.rank == 16
+    prompt, answer = area().prompt, area().answer or ""
+    with_adapter, base = (p.logprobs(prompt, [answer])[0] for p in (Policy(SHIPPED, lora), Policy()))
+    program = f"""
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained({str(SHIPPED)!r})
+base = AutoModelForCausalLM.from_pretrained({str(SHIPPED)!r}, dtype=torch.float32)
+model = PeftModel.from_pretrained(base, {str(adapter)!r})
+asked, said = (tokenizer(text)["input_ids"] for text in ({prompt!r}, {answer + "<|end|>"!r}))
+logits = model(torch.tensor([asked + said])).logits[0, len(asked) - 1 : -1].float()
+print(torch.log_softmax(logits, -1)[range(len(said)), said].sum().item())
+"""
+    theirs = float(subprocess.run([trainer_python(), "-c", program], capture_output=True, text=True, check=True).stdout)
+    assert theirs == pytest.approx(with_adapter, abs=1e-3)
+    assert with_adapter != pytest.approx(base, abs=1e-3)
+
+
+def test_every_step_is_said(trained: Path) -> None:
+    assert [(step.step, step.steps) for step in steps(trained)] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_killed_in_the_middle_it_comes_to_the_same_adapter(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    prepare(folder, job(), exercises())
+    program = f"from pathlib import Path; from ttrl_adapter.training import run; run(Path({str(folder)!r}))"
+    with subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2]) as starter:
+        while len(steps(folder)) < 2:
+            assert starter.poll() is None
+            time.sleep(0.1)
+        starter.kill()
+    assert not (folder / "adapter").exists()
+    wait_until_nobody_trains(folder)
+    run(folder)
+    assert same(folder / "adapter", trained / "adapter")
+
+
+def wait_until_nobody_trains(folder: Path) -> None:
+    """Its trainer ends with the one who started it."""
+    for _ in range(600):
+        if str(folder).encode() not in subprocess.run(["ps", "-eo", "args"], capture_output=True).stdout:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the trainer outlived the one who started it")
+
+
+def test_a_half_written_checkpoint_is_passed_over(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "torn"
+    shutil.copytree(trained, folder)
+    shutil.rmtree(folder / "adapter")
+    (folder / "checkpoints" / "checkpoint-3").mkdir(parents=True)
+    run(folder)
+    assert same(folder / "adapter", trained / "adapter")
+
+
+def test_continuing_measures_the_divergence_from_the_base_and_not_from_what_came_in(
+    trained: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "continued"
+    start = job().model_copy(update={"start": str(trained / "adapter")})
+    prepare(folder, start, exercises())
+    run(folder)
+    assert sorted(path.name for path in (folder / "adapter").iterdir())[0] == "adapter_config.json"
+    assert not (folder / "adapter" / "ref").exists()
+    first = steps(folder)[0].kl
+    assert first is not None and first > 0  # a copy of what came in would give 0

@@ -1,0 +1,214 @@
+"""One round: pool → base votes → train → gate. No torch here; the training runs in its own environment.
+
+A round is a folder, and each stage leaves its file there: killed and started again, it goes on with the stage that it
+was in. Nothing outside of the folder changes: who publishes the adapter, and whether, is not the round's business.
+"""
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.lora import open_lora
+from agent.policy import Policy
+from agent.weight_file import shapes_of_model
+from memory.home import MemoryHome
+from memory.records import Record, Verdict
+from ttrl_adapter.gate import GateRules, judge
+from ttrl_adapter.pool import MOST_EXERCISES, Pool, distinct, in_band
+from ttrl_adapter.records import Ballot, Exercise, Recipe, Step, TrainJob
+from ttrl_adapter.reward import count_votes
+from ttrl_adapter.training import prepare, run, steps
+from ttrl_adapter.voting import Sampler, poll
+
+CHOSEN, VERDICT, CANARIES, DONE = "chosen.json", "verdict.json", "canaries.json", "done.json"
+MOST_CANARIES = 64
+LEAST_EXERCISES = 16
+"""Fewer are not worth a training."""
+CANARY_TEMPERATURE = 0.8
+"""That of the embedded policy's free samples."""
+_BATCH = 32
+ASKED_AT_MOST = 8
+"""Times as many exercises as are wanted are asked at most."""
+
+Tell = Callable[[str, int, int], None]
+"""Stage, done, of how many."""
+
+
+@dataclass(frozen=True)
+class RoundContext:
+    """What a round works with."""
+
+    model: Path
+    """Folder of the base model."""
+    active: Path | None
+    """Folder of the adapter that would be replaced."""
+    recipe: Recipe
+    tell: Tell
+    active_id: str | None = None
+    continues: bool = False
+    """Begin from the active adapter instead of the base; drift adds up, so it has to be asked for."""
+    exercises: int = MOST_EXERCISES
+    canaries: int = MOST_CANARIES
+    processes: int = 1
+    rules: GateRules = GateRules()
+
+
+class Chosen(Record):
+    """What a round learns from."""
+
+    schema_version: int = 1
+    exercises: tuple[Exercise, ...]
+    base_votes: dict[str, str]
+    asked: int
+    """Exercises on which the base voted."""
+    replayed: int
+    """Of the exercises, those from earlier rounds."""
+
+    @property
+    def data_hash(self) -> str:
+        return hashlib.sha256(" ".join(exercise.id for exercise in self.exercises).encode()).hexdigest()[:16]
+
+
+class Done(Record):
+    """The last file of a round."""
+
+    published: str | None
+    """Id of its adapter; None where there was none to publish."""
+
+
+@dataclass(frozen=True)
+class RoundResult:
+    """What came of a round; no adapter where there was too little to learn from."""
+
+    chosen: Chosen
+    adapter: Path | None
+    verdict: Verdict
+    steps: list[Step]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What the training measured, for the adapter's record."""
+        if not self.steps:
+            return {}
+        last = self.steps[-1]
+        found = {
+            "exercises": float(len(self.chosen.exercises)),
+            "steps": float(last.step),
+            "labelled": sum(s.labelled for s in self.steps) / len(self.steps),
+            "agreement_first": self.steps[0].agreement,
+            "agreement_last": last.agreement,
+            "seconds": sum(s.seconds for s in self.steps),
+        }
+        return found | ({} if last.kl is None else {"kl": last.kl})
+
+
+def run_round(folder: Path, pool: Callable[[], Pool], replay: Sequence[Chosen], context: RoundContext) -> RoundResult:
+    """Do what is left of the round in the folder. `pool` is asked only where nothing has been chosen yet.
+
+    Raises ConfigError where there is no trainer or it fails, ModelError and AdapterError where a model is broken."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    base = Policy(context.model)
+    if not (folder / CHOSEN).exists():
+        made = pool()
+        canaries = tuple(distinct(made.canaries)[: context.canaries])
+        _write(folder / CANARIES, Chosen(exercises=canaries, base_votes={}, asked=0, replayed=0))
+        worth_it = len(canaries) >= context.rules.least_canaries
+        _write(folder / CHOSEN, choose(base, made.exercises if worth_it else [], replay, context))
+    chosen = Chosen.model_validate_json((folder / CHOSEN).read_bytes())
+    canaries = Chosen.model_validate_json((folder / CANARIES).read_bytes()).exercises
+    why_not = _too_little(chosen, canaries, context)
+    if why_not:
+        return RoundResult(chosen, None, Verdict(passed=False, reasons=(why_not,)), [])
+    training = folder / "training"
+    start = str(context.active) if context.continues and context.active else None
+    job = TrainJob(model=str(context.model.resolve()), recipe=context.recipe, base_votes=chosen.base_votes, start=start)
+    prepare(training, job, chosen.exercises)
+    adapter = run(training, lambda step: context.tell("training", step.step, step.steps), context.processes)
+    if not (folder / VERDICT).exists():
+        _write(folder / VERDICT, _judge(base, adapter, canaries, context))
+    verdict = Verdict.model_validate_json((folder / VERDICT).read_bytes())
+    return RoundResult(chosen, adapter, verdict, steps(training))
+
+
+def finish(folder: Path, published: str | None) -> None:
+    """Nothing is left to do in the round; `published` is the adapter's id."""
+    _write(folder / DONE, Done(published=published))
+
+
+def choose(base: Sampler, exercises: Sequence[Exercise], replay: Sequence[Chosen], context: RoundContext) -> Chosen:
+    """The exercises of the round: up to half of them those that earlier rounds were promoted with, then new ones in the
+    band, asked until there are enough."""
+    old = distinct(exercise for earlier in replay for exercise in earlier.exercises)
+    votes = {id: vote for earlier in replay for id, vote in earlier.base_votes.items()}
+    rng = random.Random(context.recipe.seed)
+    old = rng.sample(old, min(len(old), context.exercises // 2))
+    known = {exercise.id for exercise in old}
+    fresh = [exercise for exercise in distinct(exercises) if exercise.id not in known]
+    wanted = context.exercises - len(old)
+    new: list[Exercise] = []
+    asked = 0
+    for start in range(0, min(len(fresh), ASKED_AT_MOST * wanted), _BATCH):
+        some = fresh[start : start + _BATCH]
+        ballots = ask(base, some, context.recipe, context.recipe.temperature, start)
+        kept, winners = in_band(some, ballots)
+        new, votes, asked = new + kept, votes | winners, asked + len(some)
+        context.tell("choosing", min(len(new), wanted), wanted)
+        if len(new) >= wanted:
+            break
+    chosen = [*old, *new[:wanted]]
+    return Chosen(
+        exercises=tuple(chosen),
+        base_votes={exercise.id: votes[exercise.id] for exercise in chosen},
+        asked=asked,
+        replayed=len(old),
+    )
+
+
+def ask(
+    sampler: Sampler, exercises: Sequence[Exercise], recipe: Recipe, temperature: float, offset: int = 0
+) -> list[Ballot]:
+    """How a policy votes on each exercise."""
+    seed = recipe.seed * 1_000_003 + offset
+    polls = poll(sampler, exercises, recipe.votes, temperature, seed, max_tokens=recipe.max_tokens)
+    return [count_votes(said, exercise) for said, exercise in zip(polls, exercises, strict=True)]
+
+
+def promoted_rounds(home: MemoryHome) -> list[Chosen]:
+    """What the rounds of this home learnt from that the gate let pass, the oldest first."""
+    found = []
+    for folder in sorted(home.rounds.glob("*")):
+        if (folder / VERDICT).exists() and Verdict.model_validate_json((folder / VERDICT).read_bytes()).passed:
+            found.append(Chosen.model_validate_json((folder / CHOSEN).read_bytes()))
+    return found
+
+
+def _judge(base: Policy, adapter: Path, canaries: Sequence[Exercise], context: RoundContext) -> Verdict:
+    def with_adapter(folder: Path) -> Policy:
+        return Policy(context.model, open_lora(folder, shapes_of_model(context.model)))
+
+    asked: list[list[Ballot]] = []
+    policies = [base, with_adapter(adapter), *([with_adapter(context.active)] if context.active else [])]
+    for number, policy in enumerate(policies):
+        context.tell("judging", number, len(policies))
+        asked.append(ask(policy, canaries, context.recipe, CANARY_TEMPERATURE, 500_000))
+    return judge(asked[0], asked[2] if context.active else asked[0], asked[1], context.rules, context.active_id)
+
+
+def _too_little(chosen: Chosen, canaries: Sequence[Exercise], context: RoundContext) -> str | None:
+    least = context.rules.least_canaries
+    if len(canaries) < least:
+        return f"there are {len(canaries)} canaries to judge by, {least} are needed: the repository is too small"
+    if len(chosen.exercises) < LEAST_EXERCISES:
+        return (
+            f"the base agrees with itself, neither too little nor entirely, on {len(chosen.exercises)} of "
+            f"{chosen.asked} exercises; {LEAST_EXERCISES} are needed"
+        )
+    return None
+
+
+def _write(path: Path, record: Record) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    part.replace(path)

@@ -1,0 +1,375 @@
+"""Trains an adapter: GRPO on what samples agree on, with TRL and PEFT. The only file that knows these libraries.
+
+    python -m ttrl_adapter.train FOLDER
+
+runs the TrainJob in FOLDER in an environment of its own (extra `[ttrl]`, `make ttrl`): round.py starts it. Each step
+samples `votes` answers a prompt, votes on them, and trains on the first `trained` of them. Says each step as a line of
+JSON on stdout. Killed and started again, it goes on from its last whole checkpoint and comes to the same adapter: what
+is drawn depends on the seed, the step and the exercise, not on what was drawn before.
+"""
+
+import os
+import random
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # rollout_func; trl is pinned to one minor version
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, TrainerCallback
+from trl import GRPOConfig, GRPOTrainer
+
+from agent.function_view import END
+from memory.records import Record
+from ttrl_adapter.records import Exercise, Recipe, Step, TrainJob
+from ttrl_adapter.reward import PASSED, Label, coin_rewards, label, rewards, understand
+
+EXERCISES, JOB, ADAPTER, STEPS = "exercises.jsonl", "job.json", "adapter", "steps.jsonl"
+
+
+# --- sampling -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws answers from a model as it is now. Equal beginnings are one row of the batch, as in agent/policy.py."""
+
+    model: Any
+    tokenizer: Any
+    recipe: Recipe
+
+    @torch.no_grad()
+    def sample(self, exercise: Exercise, seed: str) -> list[list[int]]:
+        """`votes` answers as token ids, their ends included, in random order."""
+        device = next(self.model.parameters()).device
+        generator = torch.Generator().manual_seed(int(sha256(seed.encode()).hexdigest()[:15], 16))
+        allowed = self.tokenizer.convert_tokens_to_ids(list(exercise.first))
+        end = self.tokenizer.convert_tokens_to_ids(END)
+        ends = {end, *self.tokenizer.convert_tokens_to_ids(list(exercise.stop))}
+        cache = DynamicCache(config=self.model.config)
+        said: list[list[int]] = [[]]
+        counts = [self.recipe.votes]
+        done: list[list[int]] = []
+        ids = torch.tensor([self.tokenizer(exercise.prompt)["input_ids"]], device=device)
+        for step in range(self.recipe.max_tokens):
+            logits = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
+            shares = _shares(logits, self.recipe.temperature, allowed if step == 0 else [])
+            rows: list[int] = []
+            new: list[list[int]] = []
+            numbers: list[int] = []
+            for row, token, number in _draw(shares, counts, generator):
+                answer = [*said[row], token]
+                if token in ends and (step or token == end):
+                    done += [answer] * number
+                else:
+                    rows, new, numbers = [*rows, row], [*new, answer], [*numbers, number]
+            said, counts = new, numbers
+            if not said:
+                break
+            cache.batch_select_indices(torch.tensor(rows, device=device))
+            ids = torch.tensor([[answer[-1]] for answer in said], device=device)
+        done += [answer for answer, number in zip(said, counts, strict=True) for _ in range(number)]
+        return [done[i] for i in torch.randperm(len(done), generator=generator).tolist()]
+
+
+def _shares(logits: torch.Tensor, temperature: float, allowed: Sequence[int]) -> torch.Tensor:
+    """(rows, vocabulary) probabilities on the CPU, where drawing is reproducible."""
+    logits = logits.float().cpu() / temperature
+    if allowed:
+        only = torch.full_like(logits, -torch.inf)
+        only[:, list(allowed)] = logits[:, list(allowed)]
+        logits = only
+    return torch.softmax(logits, -1)
+
+
+def _draw(shares: torch.Tensor, counts: Sequence[int], generator: torch.Generator) -> Iterator[tuple[int, int, int]]:
+    """(row, token, how many of the row's samples drew it)."""
+    drawn = torch.multinomial(shares, max(counts), replacement=True, generator=generator).tolist()
+    for row, (tokens, count) in enumerate(zip(drawn, counts, strict=True)):
+        numbers: dict[int, int] = {}
+        for token in tokens[:count]:
+            numbers[token] = numbers.get(token, 0) + 1
+        for token, number in numbers.items():
+            yield row, token, number
+
+
+# --- rollouts and rewards -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Rollout:
+    """TRL's `rollout_func`: votes on many answers, and gives the first of them back with their rewards."""
+
+    exercises: dict[str, Exercise]
+    """By prompt."""
+    job: TrainJob
+    tokenizer: Any
+    seen: "list[tuple[Label, list[float], bool | None]]"
+    """Of the present step: each group's label, rewards, and whether the label is known to be right."""
+
+    def __call__(self, prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
+        recipe = self.job.recipe
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        was_training = model.training
+        model.eval()
+        sampler = Sampler(model, self.tokenizer, recipe)
+        out: dict[str, list[Any]] = {"prompt_ids": [], "completion_ids": [], "reward": []}
+        self.seen.clear()
+        for prompt in prompts[:: recipe.trained]:
+            exercise = self.exercises[prompt]
+            seed = f"{recipe.seed} {trainer.state.global_step} {exercise.id}"
+            answers = sampler.sample(exercise, seed)
+            out["completion_ids"] += answers[: recipe.trained]
+            out["prompt_ids"] += [self.tokenizer(prompt)["input_ids"]] * recipe.trained
+            out["reward"] += self._rewards(exercise, answers, seed)
+        model.train(was_training)
+        return {**out, "logprobs": None}  # type: ignore[dict-item]
+
+    def _rewards(self, exercise: Exercise, ids: list[list[int]], seed: str) -> list[float]:
+        recipe = self.job.recipe
+        known = {tuple(answer): self.tokenizer.decode(answer, skip_special_tokens=False) for answer in ids}
+        meant = {answer: understand(text, exercise) for answer, text in known.items()}
+        answers = [meant[tuple(answer)] for answer in ids]
+        found = label(answers, recipe, self.job.base_votes.get(exercise.id))
+        given = rewards(answers, found)[: recipe.trained]
+        if recipe.signal == "random":
+            given = coin_rewards(recipe.trained, seed)
+        truth = found.key == PASSED if found.key is not None and exercise.passed else None
+        self.seen.append((found, given, truth))
+        return given
+
+
+def given_reward(completions: list[Any], reward: list[float], **_: Any) -> list[float]:
+    """TRL's reward function: the rollout has worked it out."""
+    return reward
+
+
+class Telling(TrainerCallback):  # type: ignore[misc]
+    """Writes each step down and says it."""
+
+    def __init__(self, rollout: Rollout, path: Path) -> None:
+        self.rollout, self.path, self.began = rollout, path, time.monotonic()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        if not logs or "reward" not in logs:
+            return
+        seen = self.rollout.seen
+        labelled = [given for found, given, _ in seen if found.key is not None]
+        truths = [truth for _, _, truth in seen if truth is not None]
+        step = Step(
+            step=state.global_step,
+            steps=state.max_steps,
+            labelled=len(labelled) / len(seen),
+            agreement=sum(found.agreement for found, _, _ in seen) / len(seen),
+            reward=sum(map(sum, labelled)) / max(1, sum(map(len, labelled))),
+            label_accuracy=sum(truths) / len(truths) if truths else None,
+            kl=logs.get("kl"),
+            entropy=logs.get("entropy"),
+            seconds=time.monotonic() - self.began,
+        )
+        self.began = time.monotonic()
+        if state.is_world_process_zero:
+            say(step, self.path)
+
+
+def say(record: Record, path: Path) -> None:
+    line = record.model_dump_json()
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    print(line, flush=True)  # noqa: T201
+
+
+# --- training -------------------------------------------------------------------------------------------------------
+
+
+def train(folder: Path) -> None:
+    """Run the job in a folder to its end: `adapter`, complete or not there, and `steps.jsonl`."""
+    if (folder / ADAPTER).exists():
+        return
+    job = TrainJob.model_validate_json((folder / JOB).read_text(encoding="utf-8"))
+    exercises = [Exercise.model_validate_json(line) for line in (folder / EXERCISES).read_text().splitlines()]
+    torch.set_num_threads(job.threads)
+    torch.manual_seed(job.recipe.seed)
+    tokenizer = AutoTokenizer.from_pretrained(job.model)
+    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=torch.float32)
+    model = (
+        distilled(model, tokenizer, exercises, job, folder)
+        if job.recipe.signal == "distil"
+        else reinforced(model, tokenizer, exercises, job, folder)
+    )
+    if int(os.environ.get("RANK", "0")) == 0:
+        save(model, folder / ADAPTER)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+
+def reinforced(model: Any, tokenizer: Any, exercises: Sequence[Exercise], job: TrainJob, folder: Path) -> Any:
+    """GRPO; the adapter that comes of it."""
+    recipe = job.recipe
+    rollout = Rollout({e.prompt: e for e in exercises}, job, tokenizer, [])
+    order = in_batches(exercises, recipe, tokenizer)
+    if job.start is not None:
+        model = PeftModel.from_pretrained(model, job.start, is_trainable=True)
+    trainer = GRPOTrainer(
+        model=model,
+        reward_funcs=given_reward,
+        args=config(recipe, job, folder, len(order) // recipe.prompts_per_step),
+        train_dataset=Dataset.from_list([{"prompt": exercise.prompt} for exercise in order]),
+        processing_class=tokenizer,
+        peft_config=None if job.start else lora(recipe),
+        rollout_func=rollout,
+        callbacks=[],
+    )
+    if "ref" in trainer.model.peft_config:  # a copy of the adapter that came in: the divergence is from the base
+        trainer.model.delete_adapter("ref")
+    trainer.add_callback(Telling(rollout, folder / STEPS))
+    trainer.train(resume_from_checkpoint=last_checkpoint(folder / "checkpoints"))
+    return trainer.accelerator.unwrap_model(trainer.model)
+
+
+def config(recipe: Recipe, job: TrainJob, folder: Path, steps: int) -> GRPOConfig:
+    """What TRL is told. A device's batch is one whole group, so that no vote is split among processes."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if recipe.prompts_per_step % processes:
+        raise SystemExit(f"{recipe.prompts_per_step} prompts a step cannot be shared out among {processes} processes")
+    has_gpu = torch.cuda.is_available()
+    return GRPOConfig(
+        output_dir=str(folder / "checkpoints"),
+        per_device_train_batch_size=recipe.trained,
+        gradient_accumulation_steps=recipe.prompts_per_step // processes,
+        num_generations=recipe.trained,
+        max_completion_length=recipe.max_tokens,
+        temperature=recipe.temperature,
+        max_steps=steps,
+        learning_rate=recipe.learning_rate,
+        lr_scheduler_type="cosine",
+        beta=recipe.beta,
+        epsilon_high=recipe.epsilon_high,
+        loss_type="dr_grpo",
+        scale_rewards="group",
+        shuffle_dataset=False,  # in_batches has done it, with prompts of one length together
+        use_cpu=not has_gpu,
+        bf16=has_gpu or _has_fast_bfloat16(),
+        gradient_checkpointing=False,
+        save_strategy="steps",
+        save_steps=job.save_every,
+        save_total_limit=2,
+        logging_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+        seed=recipe.seed,
+        max_grad_norm=1.0,
+        weight_decay=0.0,
+    )
+
+
+def lora(recipe: Recipe) -> LoraConfig:
+    return LoraConfig(
+        r=recipe.rank, lora_alpha=2 * recipe.rank, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+
+
+def in_batches(exercises: Sequence[Exercise], recipe: Recipe, tokenizer: Any) -> list[Exercise]:
+    """The order of training: each epoch in a new order, prompts of about one length together, for less padding."""
+    rng = random.Random(recipe.seed)
+    size = recipe.prompts_per_step
+    steps = max(1, round(recipe.epochs * len(exercises) / size))
+    batches: list[list[Exercise]] = []
+    while len(batches) < steps:
+        pool = rng.sample(list(exercises), len(exercises))
+        pool += rng.choices(list(exercises), k=-len(pool) % size)
+        pool.sort(key=lambda e: len(tokenizer(e.prompt)["input_ids"]))
+        epoch = [pool[i : i + size] for i in range(0, len(pool), size)]
+        batches += rng.sample(epoch, len(epoch))
+    return [exercise for batch in batches[:steps] for exercise in batch]
+
+
+def distilled(model: Any, tokenizer: Any, exercises: Sequence[Exercise], job: TrainJob, folder: Path) -> Any:
+    """The known answers learnt by heart: what a better teacher would bring, as a control."""
+    from peft import get_peft_model
+
+    recipe = job.recipe
+    model = get_peft_model(model, lora(recipe))
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=recipe.learning_rate)
+    order = in_batches(exercises, recipe, tokenizer)
+    size = recipe.prompts_per_step
+    steps = len(order) // size
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for step in range(steps):
+        began = time.monotonic()
+        losses = []
+        for exercise in order[step * size : (step + 1) * size]:
+            asked = tokenizer(exercise.prompt)["input_ids"]
+            said = tokenizer(f"{exercise.answer}{END}")["input_ids"]
+            labels = torch.tensor([[-100] * len(asked) + said])
+            loss = model(input_ids=torch.tensor([asked + said]), labels=labels).loss
+            (loss / size).backward()
+            losses.append(loss.item())
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        nats = sum(losses) / size
+        say(
+            Step(
+                step=step + 1, steps=steps, labelled=1.0, agreement=1.0, reward=-nats, label_accuracy=1.0,
+                seconds=time.monotonic() - began,
+            ),
+            folder / STEPS,
+        )  # fmt: skip
+    return model
+
+
+def save(model: Any, target: Path) -> None:
+    """The adapter's folder, whole or not there: weights and config, no pickles and no card."""
+    part = target.with_name(target.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    model.save_pretrained(str(part), safe_serialization=True)
+    for path in part.iterdir():
+        if path.name not in ("adapter_config.json", "adapter_model.safetensors"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    part.rename(target)
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """The newest whole checkpoint; the state is what the trainer writes last."""
+    for path in folder.glob("checkpoint-*"):
+        if not (path / "trainer_state.json").exists():
+            shutil.rmtree(path)
+    whole = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    return str(whole[-1]) if whole else None
+
+
+def _has_fast_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware: elsewhere it would be slower."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False
+    return "amx_bf16" in flags or "avx512_bf16" in flags
+
+
+def end_with_parent() -> None:
+    """Whoever started this holds our stdin open: when it ends, however it ends, so do we."""
+
+    def watch() -> None:
+        os.read(0, 1)  # not through sys.stdin, whose lock would be held when the interpreter shuts down
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    if not sys.stdin.isatty() and os.environ.get("SLEEPWRIGHT_TRAIN_CHILD"):
+        end_with_parent()
+    train(Path(sys.argv[1]))
