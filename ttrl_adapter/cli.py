@@ -80,12 +80,13 @@ def _round_number(home: "MemoryHome") -> int:
 def _context(
     home: "MemoryHome", recipe: dict[str, Any], exercises: int, canaries: int, continues: bool, processes: int
 ) -> "RoundContext":
+    from agent.embedded import NAME
     from agent.policy import SHIPPED
     from ttrl_adapter.records import Recipe
-    from ttrl_adapter.registry import EMBEDDED, Registry
+    from ttrl_adapter.registry import Registry
     from ttrl_adapter.round import RoundContext
 
-    active = Registry(home).active(EMBEDDED)
+    active = Registry(home).active(NAME)
     return RoundContext(
         model=SHIPPED,
         active=active.folder if active else None,
@@ -127,20 +128,24 @@ MOST_EXPERIENCES = 500
 
 def _report(home: "MemoryHome", number: int, result: "RoundResult", context: "RoundContext", as_json: bool) -> None:
     """Publish the adapter, promote it where the gate let it pass, and say so."""
+    from agent.embedded import NAME
     from agent.policy import SHIPPED
-    from ttrl_adapter.registry import EMBEDDED, Registry
-    from ttrl_adapter.round import finish, finished
+    from agent.weight_file import hash_weights
+    from ttrl_adapter.registry import Registry
+    from ttrl_adapter.round import finish
 
     folder = home.rounds / f"{number:04}"
     published = None
     if result.adapter:
         registry = Registry(home)
+        # A round that was killed after it published does not publish again.
+        ours = hash_weights(result.adapter)
         published = (
-            finished(folder)
+            next((e.id for e in registry.entries() if e.stored and e.stored.record.weights_hash == ours), None)
             or registry.publish(
                 result.adapter,
                 SHIPPED,
-                base=EMBEDDED,
+                base=NAME,
                 parent=context.active_id if context.continues else None,
                 data_hash=result.chosen.data_hash,
                 seed=context.recipe.seed,

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # rollout_func; trl is pinned to one minor version
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -26,7 +26,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
@@ -42,7 +42,7 @@ EXERCISES, JOB, ADAPTER, STEPS = "exercises.jsonl", "job.json", "adapter", "step
 
 
 @dataclass(frozen=True)
-class Sampler:
+class Drawing:
     """Draws answers from a model as it is now. Equal beginnings are one row of the batch, as in agent/policy.py."""
 
     model: Any
@@ -108,6 +108,15 @@ def _draw(shares: torch.Tensor, counts: Sequence[int], generator: torch.Generato
 # --- rollouts and rewards -------------------------------------------------------------------------------------------
 
 
+class Group(NamedTuple):
+    """The answers to one prompt, and what they are worth."""
+
+    label: Label
+    rewards: list[float]
+    is_right: bool | None
+    """Whether the label is known to be the right one; None where nothing is known."""
+
+
 @dataclass
 class Rollout:
     """TRL's `rollout_func`: votes on many answers, and gives the first of them back with their rewards."""
@@ -116,21 +125,21 @@ class Rollout:
     """By prompt."""
     job: TrainJob
     tokenizer: Any
-    seen: "list[tuple[Label, list[float], bool | None]]"
-    """Of the present step: each group's label, rewards, and whether the label is known to be right."""
+    seen: list["Group"]
+    """Of the present step."""
 
     def __call__(self, prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
         recipe = self.job.recipe
         model = trainer.accelerator.unwrap_model(trainer.model)
         was_training = model.training
         model.eval()
-        sampler = Sampler(model, self.tokenizer, recipe)
+        drawing = Drawing(model, self.tokenizer, recipe)
         out: dict[str, list[Any]] = {"prompt_ids": [], "completion_ids": [], "reward": []}
         self.seen.clear()
         for prompt in prompts[:: recipe.trained]:
             exercise = self.exercises[prompt]
             seed = f"{recipe.seed} {trainer.state.global_step} {exercise.id}"
-            answers = sampler.sample(exercise, seed)
+            answers = drawing.sample(exercise, seed)
             out["completion_ids"] += answers[: recipe.trained]
             out["prompt_ids"] += [self.tokenizer(prompt)["input_ids"]] * recipe.trained
             out["reward"] += self._rewards(exercise, answers, seed)
@@ -147,7 +156,7 @@ class Rollout:
         if recipe.signal == "random":
             given = coin_rewards(recipe.trained, seed)
         truth = found.key == PASSED if found.key is not None and exercise.passed else None
-        self.seen.append((found, given, truth))
+        self.seen.append(Group(found, given, truth))
         return given
 
 
@@ -192,13 +201,13 @@ class Telling(TrainerCallback):  # type: ignore[misc]
         if not logs or "reward" not in logs:
             return
         seen = self.rollout.seen
-        labelled = [given for found, given, _ in seen if found.key is not None]
-        truths = [truth for _, _, truth in seen if truth is not None]
+        labelled = [group.rewards for group in seen if group.label.key is not None]
+        truths = [group.is_right for group in seen if group.is_right is not None]
         step = Step(
             step=state.global_step,
             steps=state.max_steps,
             labelled=len(labelled) / len(seen),
-            agreement=sum(found.agreement for found, _, _ in seen) / len(seen),
+            agreement=sum(group.label.agreement for group in seen) / len(seen),
             reward=sum(map(sum, labelled)) / max(1, sum(map(len, labelled))),
             label_accuracy=sum(truths) / len(truths) if truths else None,
             kl=logs.get("kl"),
@@ -327,8 +336,6 @@ def in_batches(exercises: Sequence[Exercise], recipe: Recipe, tokenizer: Any) ->
 
 def distilled(model: Any, tokenizer: Any, exercises: Sequence[Exercise], job: TrainJob, folder: Path) -> Any:
     """The known answers learnt by heart: what a better teacher would bring, as a control."""
-    from peft import get_peft_model
-
     recipe = job.recipe
     model = get_peft_model(model, lora(recipe))
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=recipe.learning_rate)
