@@ -75,7 +75,8 @@ def repair(wheels: Path, size: Size, seed: int, tell: Callable[[str], None]) -> 
     rest = fits[size.held_out + size.canaries :]
     random.Random(f"repair {seed}").shuffle(rest)
     adapted, votes = _adapted(policy, rest, size, seed, tell)
-    return LearningTask("repair", SHIPPED, adapted, votes, held_out, canaries, Recipe(seed=seed), [])
+    recipe = Recipe(seed=seed, trained=16, epochs=1, learning_rate=5e-3)
+    return LearningTask("repair", SHIPPED, adapted, votes, held_out, canaries, recipe, [])
 
 
 def _adapted(

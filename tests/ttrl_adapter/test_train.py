@@ -33,7 +33,7 @@ def job(**changes: object) -> TrainJob:
     return TrainJob(model=str(SHIPPED), recipe=recipe, base_votes={}, save_every=1)
 
 
-def weights(adapter: Path) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def weights(adapter: Path) -> dict[str, np.ndarray]:
     return read_weights(adapter / "adapter_model.safetensors")
 
 
