@@ -28,7 +28,10 @@ def _watch() -> None:
     while os.read(0, 1024):
         pass
     started = psutil.Process().children(recursive=True)
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)  # first, so that what becomes of the others is not taken for a result
+    for process in started:
+        with suppress(psutil.Error):
+            process.terminate()
     time.sleep(_GRACE)
     for process in started + psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
