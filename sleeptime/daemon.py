@@ -18,6 +18,7 @@ from types import FrameType
 from agent.workspace import Repository
 from memory.errors import UserError
 from memory.home import MemoryHome
+from memory.journal import is_busy
 from memory.records import now
 from sleeptime.caps import Caps, SpendingLedger
 from sleeptime.control import DaemonFolder, DaemonLock, DaemonState, daemon_pid, write_state
@@ -90,13 +91,18 @@ class Daemon:
             root = self._next()
             if root is not None:
                 self._sleep_on(root)
-            elif not self._is_ending:
-                time.sleep(_WAITING_SECONDS)
+            else:
+                self._wait()
         self._folder.state.unlink(missing_ok=True)
         log.info("The daemon ends.")
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._is_ending = True
+
+    def _wait(self) -> None:
+        until = time.monotonic() + _WAITING_SECONDS
+        while not self._is_ending and time.monotonic() < until:
+            time.sleep(_WAITING_SECONDS / 10)
 
     def _load_settings(self) -> None:
         """A change takes effect at once; a mistake changes nothing."""
@@ -151,6 +157,8 @@ class Daemon:
         """Why there is nothing to be done for this work tree now."""
         if root not in self._trees:
             return self._unusable[root][1]
+        if is_busy(self._homes[root].sleeper):
+            return "another process sleeps on it"
         naps = self._naps[root]
         if not naps:
             return None
@@ -194,7 +202,7 @@ class Daemon:
             if not allowance.extend():
                 self._tell("cap", f"Waiting: the cap of {caps.cpu_seconds:g} CPU seconds a day is reached.")
                 self._say(waiting_for={str(root): "the day's CPU seconds are used up"})
-                time.sleep(_WAITING_SECONDS)
+                self._wait()
                 return
             nap = Nap()
             seq = self._record.begin(root, nap)

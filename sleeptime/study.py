@@ -13,7 +13,9 @@ from memory.experiences import ExperienceLog
 from memory.home import MemoryHome
 from memory.note_store import NoteStore
 from memory.records import Anchor, Note, Tokens
-from sleeptime.records import Item
+from sleeptime.overview import Overview, look_over
+from sleeptime.records import Item, item_key
+from sleeptime.study_cache import StudyCache, TestReport
 
 
 class ChatModel(Protocol):
@@ -49,6 +51,7 @@ class Study:
     home: MemoryHome
     notes: NoteStore
     experiences: ExperienceLog
+    cache: StudyCache
     sandbox: Sandbox
     proposer: Proposer
     """The embedded policy, or what asks the served model for patches."""
@@ -78,9 +81,40 @@ class Study:
         return {blob.path: blob.id for blob in self.files}
 
     @cached_property
+    def committed(self) -> dict[str, str]:
+        """Blob ids by path, of HEAD's tree."""
+        return {blob.path: blob.id for blob in self.repository.blobs(self.head)} if self.head else {}
+
+    @cached_property
     def head(self) -> str | None:
         """The commit that is checked out; None before the first."""
         return self.repository.head
+
+    @cached_property
+    def tests_key(self) -> str | None:
+        """Equal for trees of the same content and the same test command; None where there is no command."""
+        if self.test_command is None:
+            return None
+        files = (f"{blob.path}\0{blob.id}" for blob in self.files)
+        return item_key("tests", 1, [self.test_command, *files])
+
+    @property
+    def test_report(self) -> TestReport | None:
+        """What the tests showed on this very tree; None until they have been run on it."""
+        return self.cache.test_report(self.tests_key) if self.tests_key else None
+
+    @cached_property
+    def overview(self) -> Overview:
+        """Symbols, history, and which files will be asked about. Stopped where it is time to give way."""
+        return look_over(
+            self.repository,
+            self.home,
+            self.cache,
+            self.experiences,
+            self.snapshot,
+            self.test_report,
+            self.go_on,
+        )
 
     def anchor(self, path: str, symbol: str | None = None, lines: tuple[int, int] | None = None) -> Anchor:
         """A file of the snapshot as evidence; KeyError where there is none."""
@@ -92,8 +126,11 @@ class Study:
             raise Stopped
 
     def anew(self) -> "Study":
-        """The same desk with the tree as it is now."""
-        return replace(self, snapshot=self.repository.snapshot())
+        """The same desk with the tree as it is now, and what the tests showed; itself where nothing has changed."""
+        snapshot = self.repository.snapshot()
+        seen: Overview | None = self.__dict__.get("overview")
+        is_outdated = seen is not None and not seen.knows_tests and self.test_report is not None
+        return replace(self, snapshot=snapshot) if is_outdated or snapshot != self.snapshot else self
 
 
 @dataclass(frozen=True)
