@@ -207,3 +207,27 @@ def _repository(path: Path) -> "tuple[Repository | None, str]":
         return Repository.open(path), ""
     except RepositoryError as error:
         return None, str(error)
+
+
+@click.command(short_help="How sleep is doing, and whether it pays.")
+@_repo
+@_json
+def status(repo: Path, as_json: bool) -> int:
+    """How sleep on the repository DIR is doing: its last success and failures, what is waiting, what was spent, the
+    notes, and whether they have paid.  [default: here]
+
+    Exit code 1 where sleep has failed since its last success.
+    """
+    import os
+
+    from memory.config import MemoryConfig
+    from sleeptime.control import DaemonFolder
+    from sleeptime.settings import SleepSettings
+    from sleeptime.status import status as gather
+    from sleeptime.status_report import shown
+
+    found = gather(repo, DaemonFolder.open(), SleepSettings.load(), MemoryConfig.from_environment(os.environ))
+    click.echo(
+        json.dumps({**found.model_dump(mode="json"), "recall_rate": found.recalls.rate}) if as_json else shown(found)
+    )
+    return 1 if found.failures else 0
