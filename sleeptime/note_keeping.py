@@ -7,11 +7,12 @@ ones, which a checkout or a revert may bring back, are kept a few versions deep.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from memory.errors import NoteConflict, NoteRefused, UserError
 from memory.experiences import id_from
 from memory.note_rules import check_note
-from memory.records import Note
+from memory.records import Note, Tokens
 from sleeptime.records import Item
 from sleeptime.study import Findings, Study
 from sleeptime.work_queue import Done, Leased, WorkQueue
@@ -20,6 +21,8 @@ KEPT_VERSIONS = 3
 """Of what was said about a thing and is not true of this tree."""
 _FEW = 20
 """So many notes may be forgotten at once, however few there are (memory/note_log.py)."""
+
+_APART = {"id": "", "revision": 1, "created_at": datetime.min, "commit": None, "run": None, "cost": Tokens()}
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,9 @@ def _note_id(leased: Leased, number: int) -> str:
     return id_from(leased.queued_at, f"{leased.item.key} {number}")
 
 
-def _said(note: Note) -> tuple[object, ...]:
-    return (note.text.strip(), note.kind, note.origin, note.anchors)
+def _said(note: Note) -> Note:
+    """What a note says, without what tells it from another that says the same."""
+    return Note(**{**note.__dict__, **_APART})
 
 
 def _known(note: Note, study: Study) -> str | None:

@@ -19,7 +19,7 @@ BATCH = 50
 FLUSH_SECONDS = 0.5
 """... and the time after which what came of some is stored."""
 
-Progress = Callable[[SleepRun, Item | None], None]
+Progress = Callable[[SleepRun, Item], None]
 """Is told what is being thought about, and what the run has come to so far."""
 
 
