@@ -143,6 +143,18 @@ class SpendingLedger:
             where, values = f"{where} AND home = ?", [*values, home]
         return self._total(where, values)
 
+    def tokens_left(self, *, is_paid: bool) -> int | None:
+        """Today, of endpoints elsewhere or on this machine; None where there is no cap."""
+        spent = self.spent()
+        rooms = [] if self.caps.tokens is None else [self.caps.tokens - spent.tokens]
+        if is_paid and self.caps.paid_tokens is not None:
+            rooms.append(self.caps.paid_tokens - spent.paid_tokens)
+        return max(0, min(rooms)) if rooms else None
+
+    def refuse(self, kind: str) -> CapReached:
+        """The error for one that is reached."""
+        return CapReached(_refusal(kind, getattr(self.caps, kind), getattr(self.spent(), kind)))
+
     def spent_ever(self, home: str) -> Spending:
         """For one memory home since it is there."""
         return self._total("home = ?", [home])

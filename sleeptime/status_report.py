@@ -23,11 +23,7 @@ def shown(status: Status) -> str:
         ("recalls", [_recalls(status)]),
         ("paid", _paid(status.payoff)),
     ]
-    return "\n".join(f"{name if first else '':<12}{line}" for name, lines in rows for first, line in _marked(lines))
-
-
-def _marked(lines: list[str]) -> list[tuple[bool, str]]:
-    return [(index == 0, line) for index, line in enumerate(lines)]
+    return "\n".join(f"{'' if i else name:<12}{line}" for name, lines in rows for i, line in enumerate(lines))
 
 
 def _daemon(status: Status) -> str:
