@@ -22,7 +22,6 @@ _HANDED_ON = (
 _UNIT = """\
 [Unit]
 Description=sleepwright, which studies repositories while their user is away
-Documentation=man:systemd.service(5)
 
 [Service]
 Type=exec
