@@ -13,9 +13,11 @@ _LONGEST_ERROR = 200
 _CONTROL = re.compile(r"[^\w\s!-~]|[\x00-\x1f]")
 
 
-def failure_text(
-    failing: FailingTest, suspects: Sequence[SuspectLine], functions: Mapping[tuple[str, int], str]
-) -> str:
+Functions = Mapping[tuple[str, int], str]
+"""The names of the functions around lines, by path and line."""
+
+
+def failure_text(failing: FailingTest, suspects: Sequence[SuspectLine], functions: Functions) -> str:
     """A note on a failing test; `functions` are those around the suspicious lines."""
     error = _CONTROL.sub(" ", failing.error)[:_LONGEST_ERROR].strip()
     text = f"{failing.test} fails{': ' + error if error else ''}."

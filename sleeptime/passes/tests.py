@@ -4,6 +4,7 @@ The report of a run is kept by the tree's content, so that nobody runs the tests
 notes are made of what a reader of a task wants to know. A second run on the same tree finds flaky tests.
 """
 
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
