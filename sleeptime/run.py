@@ -28,6 +28,8 @@ from memory.note_store import NoteStore
 from sleeptime.caps import Caps, SpendingLedger, keep_to_caps
 from sleeptime.control import DaemonFolder
 from sleeptime.dry_run import foresee
+from sleeptime.passes.merge import Merge
+from sleeptime.passes.reflect import Reflect
 from sleeptime.passes.survey import Survey
 from sleeptime.passes.tests import Tests
 from sleeptime.progress import SleepProgress
@@ -84,7 +86,7 @@ class Waker:
 
 def all_passes() -> list[Pass]:
     """The passes in the order of their price."""
-    return [Survey(), Tests()]
+    return [Survey(), Tests(), Reflect(), Merge()]
 
 
 def run_sleep(options: SleepOptions, out: Console, err: Console) -> int:
