@@ -28,6 +28,7 @@ from memory.note_store import NoteStore
 from sleeptime.caps import Caps, SpendingLedger, keep_to_caps
 from sleeptime.control import DaemonFolder
 from sleeptime.dry_run import foresee
+from sleeptime.passes.infer import Infer
 from sleeptime.passes.merge import Merge
 from sleeptime.passes.reflect import Reflect
 from sleeptime.passes.survey import Survey
@@ -86,7 +87,7 @@ class Waker:
 
 def all_passes() -> list[Pass]:
     """The passes in the order of their price."""
-    return [Survey(), Tests(), Reflect(), Merge()]
+    return [Survey(), Tests(), Reflect(), Merge(), Infer()]
 
 
 def run_sleep(options: SleepOptions, out: Console, err: Console) -> int:

@@ -32,7 +32,7 @@ _NAMED = re.compile(
 _COMMAND = re.compile(
     r"\b(?:npm(?: run)?|yarn|pnpm|cargo|tox -e|nox -s|python3? -m|pip3? install|poetry|uv run|docker|just)"
     r" [\w./:@=-]+(?: [\w-]*[./:@=_-][\w./:@=-]*)*"
-    r"|(?<=\brun )make [\w-]+|(?<=\brunning )make [\w-]+|(?<=\bwith )make [\w-]+|(?<=\bcall )make [\w-]+"
+    r"|(?<=\b[Rr]un )make [\w-]+|(?<=\b[Rr]unning )make [\w-]+|(?<=\b[Ww]ith )make [\w-]+|(?<=\b[Cc]all )make [\w-]+"
 )
 _OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]+")
 _LINE = re.compile(r"\blines? (\d+)(?:(?:-| to | and |–)(\d+))?", re.IGNORECASE)
