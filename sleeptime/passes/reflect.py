@@ -21,9 +21,7 @@ _MOST_LINES = 8
 """A change of so few lines is told in full."""
 _LONGEST_LINE = 160
 _HUNK = re.compile(r"@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@ ?(?P<around>.*)")
-_DEFINITION = re.compile(
-    r"\s*(?:async )?(?:def|class|func|fn|function|interface|struct|impl|module)\s+\(?.*?(\w+)\s*[({:<\s]"
-)
+_DEFINITION = re.compile(r"\s*(?:async )?(?:def|class|func|fn|function|struct|impl|module)\s+(?:\([^)]*\)\s*)?(\w+)")
 
 
 class Reflect:
@@ -102,8 +100,8 @@ def _changes(patch: str) -> list[str]:
         elif line.startswith("+++ /dev/null") or line.startswith("--- "):
             continue
         elif hunk := _HUNK.match(line):
-            around = match[1] if (match := _DEFINITION.match(hunk["around"] + " ")) else ""
-        elif match := _DEFINITION.match(line[1:] + " ") if line[:1] in (" ", "-", "+") else None:
+            around = match[1] if (match := _DEFINITION.match(hunk["around"])) else ""
+        elif match := _DEFINITION.match(line[1:]) if line[:1] in (" ", "-", "+") else None:
             around = match[1]
         if line[:1] in ("+", "-") and not line.startswith(("+++", "---")) and around:
             functions[around] = None
