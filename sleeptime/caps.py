@@ -6,7 +6,7 @@ really used takes its place. Of a process that died in between, the whole reserv
 
 import time
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _REQUEST_SECONDS = 300.0
 """Of a GPU, reserved for a request; one that takes longer is ended."""
+
+_KEPT = timedelta(days=90)
 
 _TABLES = """
 CREATE TABLE spending (
@@ -114,8 +116,10 @@ class SpendingLedger:
 
     def reserve(self, asked: Spending) -> Reservation:
         """Durable when this returns, and to be settled. CapReached where it would pass a cap."""
-        day = self._today().isoformat()
+        today = self._today()
+        day = today.isoformat()
         with self._lock, self._database.write() as connection:
+            connection.execute("DELETE FROM spending WHERE day < ?", ((today - _KEPT).isoformat(),))
             before = _sum(connection.execute(f"SELECT {_SUMS} FROM spending WHERE day = ?", (day,)).fetchone())
             if kind := self.caps.passed_by(before + asked):
                 raise CapReached(_refusal(kind, getattr(self.caps, kind), getattr(before, kind)))
@@ -141,7 +145,8 @@ class SpendingLedger:
         where, values = "day = ?", [(day or self._today()).isoformat()]
         if home is not None:
             where, values = f"{where} AND home = ?", [*values, home]
-        return self._total(where, values)
+        with self._lock, self._database.open() as connection:
+            return _sum(connection.execute(f"SELECT {_SUMS} FROM spending WHERE {where}", values).fetchone())
 
     def tokens_left(self, *, is_paid: bool) -> int | None:
         """Today, of endpoints elsewhere or on this machine; None where there is no cap."""
@@ -154,14 +159,6 @@ class SpendingLedger:
     def refuse(self, kind: str) -> CapReached:
         """The error for one that is reached."""
         return CapReached(_refusal(kind, getattr(self.caps, kind), getattr(self.spent(), kind)))
-
-    def spent_ever(self, home: str) -> Spending:
-        """For one memory home since it is there."""
-        return self._total("home = ?", [home])
-
-    def _total(self, where: str, values: list[str]) -> Spending:
-        with self._lock, self._database.open() as connection:
-            return _sum(connection.execute(f"SELECT {_SUMS} FROM spending WHERE {where}", values).fetchone())
 
 
 _SUMS = ", ".join(f"coalesce(sum({kind}), 0)" for kind in _KINDS)

@@ -4,8 +4,8 @@ import os
 
 from sleeptime.caps import CapReached, Reservation, Spending, SpendingLedger
 
-_SLICES = (60.0, 15.0, 4.0)
-"""The largest that is still there."""
+_SLICES = (20.0, 8.0, 4.0)
+"""The largest that is still there. A daemon that is killed has spent the whole slice, so they are not large."""
 _LOOK_SECONDS = 0.4  # between two looks at what was used, at most
 
 

@@ -24,7 +24,7 @@ from sleeptime.caps import Caps, SpendingLedger
 from sleeptime.control import DaemonFolder, DaemonLock, DaemonState, daemon_pid, write_state
 from sleeptime.cpu_allowance import CpuAllowance
 from sleeptime.daemon_record import DaemonRecord, Ending, Nap, failures
-from sleeptime.idle import TreeWatch, active_run, busy_machine, surroundings
+from sleeptime.idle import Reason, TreeWatch, active_run, busy_machine, on_battery, surroundings
 from sleeptime.nap_report import described, result_of
 from sleeptime.process_tree import ProcessTree
 from sleeptime.settings import SleepSettings
@@ -33,6 +33,7 @@ WAKEFUL_SECONDS = 0.2
 """Between two looks for the user while a repository is studied."""
 _WAITING_SECONDS = 1.0
 _GRACE = 0.5  # seconds that a sleep has to put away what is half done; with the look before, it is gone within one
+_POWER_SECONDS = 5.0  # between two looks at the battery, which some machines take their time to tell
 _TURN_SECONDS = 900.0  # then another repository has its turn, and a sleep that hangs its end
 _REST = timedelta(hours=6)  # between two sleeps where nothing has changed
 _SHORT_REST = timedelta(minutes=15)  # where something was left, but nothing of it could be finished
@@ -75,6 +76,7 @@ class Daemon:
         self._unusable: dict[Path, tuple[float, str]] = {}
         self._naps: dict[Path, list[Nap]] = {}
         self._ran_at = 0.0
+        self._power_seen = 0.0
         self._told: dict[str, float] = {}
         self._is_ending = False
 
@@ -114,11 +116,11 @@ class Daemon:
     def _next(self) -> Path | None:
         """The work tree to study now, and in the state why it is not the others."""
         roots = self._watched()
-        reasons = {root: reason for root in roots if (reason := self._not_due(root))}
+        reasons = {root: why for root in roots if (why := self._not_due(root))}
         due = [root for root in roots if root not in reasons]
         if due and (reason := self._user_is_here() or busy_machine(surroundings(), self._settings)):
-            reasons |= dict.fromkeys(due, reason)
-            self._tell(reason.split(":")[0], f"Waiting: {reason}.")
+            reasons |= dict.fromkeys(due, reason.text)
+            self._tell(reason.kind, f"Waiting: {reason.text}.")
             due = []
         due.sort(key=lambda root: self._naps[root][0].began.timestamp() if self._naps[root] else 0.0)
         self._say(waiting_for={str(root): reason for root, reason in reasons.items()})
@@ -166,8 +168,9 @@ class Daemon:
         if last.ending == "failed":
             failed = len(failures(naps))
             again = ended + min(_BACKOFF * 2 ** min(failed - 1, 20), _LONGEST_BACKOFF)
-            times = "once" if failed == 1 else f"{failed} times"
-            return f"sleep failed {times}; tried again at {_clock(again)}" if now() < again else None
+            times = "once" if failed == 1 else f"{failed} times in a row"
+            why = f"sleep failed {times}, it is tried again at {_clock(again)}: {last.reason}"
+            return why if now() < again else None
         if last.ending != "finished" or self._changed_since(root, last):
             return None
         left = last.run.left if last.run else 0
@@ -181,17 +184,18 @@ class Daemon:
             changed = max(changed, self._homes[root].experiences.stat().st_mtime)
         return changed > nap.began.timestamp()
 
-    def _user_is_here(self) -> str | None:
+    def _user_is_here(self) -> Reason | None:
         """What shows that the user is not away, or was not long enough; None where they are."""
         if home := active_run(self._folder.homes):
             self._ran_at = time.time()
-            return f"a run is under way: {home}"
+            return Reason("run", f"a run is under way ({home})")
         watch = max(self._trees.values(), key=lambda watch: watch.changed_at)
         ago = time.time() - max(watch.changed_at, self._ran_at)
-        if ago >= self._settings.quiet_seconds:
+        quiet = self._settings.quiet_seconds
+        if ago >= quiet:
             return None
-        what = "the last run has just ended" if self._ran_at > watch.changed_at else f"{_place(watch)} has changed"
-        return f"{what}: {max(ago, 0):.0f} s ago, {self._settings.quiet_seconds:g} are waited for"
+        what = "a run ended" if self._ran_at > watch.changed_at else f"{_place(watch)} changed"
+        return Reason("change", f"{what} {max(ago, 0):.0f} s ago, and sleep begins when it was quiet for {quiet:g} s")
 
     def _sleep_on(self, root: Path) -> None:
         """One nap, from its beginning to its record."""
@@ -219,6 +223,7 @@ class Daemon:
         out, err = self._folder.path / "sleep.out", self._folder.path / "sleep.err"
         tree = ProcessTree(self._command(root, self._settings), cwd=self._folder.path, stdout=out, stderr=err)
         cut: tuple[Ending, str] | None = None
+        ending: Ending
         try:
             while tree.poll() is None and cut is None:
                 time.sleep(WAKEFUL_SECONDS)
@@ -226,10 +231,13 @@ class Daemon:
         finally:
             began = time.monotonic()
             tree.end(_GRACE)
-            if cut:
-                log.info("%s: %s; its process was gone after %.2f s.", root.name, cut[1], time.monotonic() - began)
         run, problem = result_of(tree.poll(), out, err)
-        ending, reason = cut or (("failed", problem) if problem else ("finished", ""))
+        if cut:
+            ending, reason = cut[0], f"{cut[1]}, and it was gone {time.monotonic() - began:.2f} s later"
+        elif run and run.stopped:
+            ending, reason = "yielded", "it was told to end"
+        else:
+            ending, reason = ("failed", problem) if problem else ("finished", "")
         return nap.model_copy(
             update={"ended": now(), "ending": ending, "reason": reason, "cpu_seconds": tree.cpu_seconds(), "run": run}
         )
@@ -250,6 +258,10 @@ class Daemon:
             return "yielded", "it is no longer watched"
         if not allowance.covers(tree.cpu_seconds()):
             return "capped", "the day's CPU seconds are used up"
+        if time.monotonic() - self._power_seen > _POWER_SECONDS:
+            self._power_seen = time.monotonic()
+            if reason := on_battery(surroundings(), self._settings):
+                return "yielded", reason.text
         if nap.seconds > _TURN_SECONDS:
             return "yielded", "its turn is over"
         return None

@@ -159,22 +159,48 @@ def logs(day: "object", lines: int, follow: bool) -> None:
 
 
 @daemon.command()
+@_json
+def settings(as_json: bool) -> None:
+    """What can be set, what it is set to, and the file that sets it: `NAME = VALUE` lines."""
+    from sleeptime.settings import SleepSettings, settings_file
+
+    found = SleepSettings.load()
+    if as_json:
+        click.echo(json.dumps({"file": str(settings_file()), **found.model_dump(mode="json")}))
+        return
+    click.echo(f"# {settings_file()}")
+    for name, field in SleepSettings.model_fields.items():
+        value = getattr(found, name)
+        click.echo(f"\n# {' '.join((field.description or '').split())}")
+        click.echo(f"# {name} = " if value is None else f"{name} = {json.dumps(value)}")
+
+
+@daemon.command()
 @click.option("--no-start", is_flag=True, help="Only write the file, and say how to start it.")
 def install(no_start: bool) -> None:
-    """Let the system start the daemon when you log in: a systemd user unit, or on macOS a launchd agent."""
-    import os
+    """Let the system start the daemon when you log in: a systemd user unit, or on macOS a launchd agent.
 
+    `loginctl enable-linger` lets it work while you are logged out too.
+    """
+    import os
+    from contextlib import suppress
+
+    from memory.errors import UserError
     from sleeptime.control import DaemonFolder
     from sleeptime.control import stop as stop_daemon
     from sleeptime.service import service_for
 
     folder = DaemonFolder.open()
     service = service_for(folder, os.environ)
+    was_there = service.file.exists()
     service.write()
     click.echo(f"Wrote {service.file}.")
     if no_start:
         click.echo("To start it:\n" + "\n".join(f"    {' '.join(words)}" for words in service.start))
         return
+    if was_there:
+        with suppress(UserError):  # it may not be loaded
+            service.run(service.end)
     if pid := stop_daemon(folder):
         click.echo(f"The daemon (process {pid}) has ended, the system starts the next one.")
     service.run(service.start)
@@ -210,11 +236,17 @@ def _repository(path: Path) -> "tuple[Repository | None, str]":
 
 
 @click.command(short_help="How sleep is doing, and whether it pays.")
-@_repo
+@click.option(
+    "--repo",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    help="The repository, or a folder in it.  [default: here]",
+)
 @_json
 def status(repo: Path, as_json: bool) -> int:
-    """How sleep on the repository DIR is doing: its last success and failures, what is waiting, what was spent, the
-    notes, and whether they have paid.  [default: here]
+    """How sleep on a repository is doing: its last success and failures, what is waiting, what was spent, the notes,
+    and whether they have paid.
 
     Exit code 1 where sleep has failed since its last success.
     """

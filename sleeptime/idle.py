@@ -73,6 +73,14 @@ class TreeWatch:
         self._turn = cycle(list(self._stamps))
 
 
+class Reason(NamedTuple):
+    """Why there is no sleep now."""
+
+    kind: str
+    """The same for reasons that differ in numbers and names only."""
+    text: str
+
+
 class Surroundings(NamedTuple):
     """What the machine does besides us, and how it is powered."""
 
@@ -89,12 +97,17 @@ def surroundings() -> Surroundings:
     return Surroundings(psutil.getloadavg()[0] / (os.cpu_count() or 1), charge)
 
 
-def busy_machine(found: Surroundings, settings: SleepSettings) -> str | None:
-    """Why the machine is not to be given work, in a few words; None where it may."""
-    if found.charge is not None and found.charge < settings.lowest_battery:
-        return f"the machine runs on its battery, at {found.charge:.0f} %"
+def busy_machine(found: Surroundings, settings: SleepSettings) -> Reason | None:
+    """Why the machine is not to be given work; None where it may."""
     if found.load > settings.highest_load:
-        return f"the machine is busy: a load of {found.load:.2f} per core"
+        return Reason("load", f"the machine is busy, with a load of {found.load:.2f} per core")
+    return on_battery(found, settings)
+
+
+def on_battery(found: Surroundings, settings: SleepSettings) -> Reason | None:
+    """Also a reason to end what has begun; the load is not, since sleep itself is a part of it."""
+    if found.charge is not None and found.charge < settings.lowest_battery:
+        return Reason("battery", f"the machine runs on its battery, at {found.charge:.0f} %")
     return None
 
 

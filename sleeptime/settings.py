@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from platformdirs import user_config_path
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from memory.errors import UserError
 from memory.records import Record
@@ -17,6 +17,8 @@ from memory.records import Record
 
 class SleepSettings(Record):
     """The defaults work without a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     model: str | None = None
     """The model that thinks while you are away; None for $SLEEPWRIGHT_MODEL, else the embedded one."""

@@ -60,7 +60,15 @@ def test_a_new_day_begins_with_nothing(file: Path) -> None:
         day = date(2026, 11, 25)
         spending.reserve(Spending(tokens=100))
         assert spending.spent(day=date(2026, 11, 24)).tokens == 100
-        assert spending.spent_ever("home").tokens == 200
+
+
+def test_days_long_past_are_forgotten(file: Path) -> None:
+    day = date(2026, 1, 1)
+    with SpendingLedger(file, Caps(), "home", today=lambda: day) as spending:
+        spending.reserve(Spending(tokens=100))
+        day = date(2026, 11, 25)
+        spending.reserve(Spending(tokens=100))
+        assert spending.spent(day=date(2026, 1, 1)).tokens == 0
 
 
 SPENDER = """

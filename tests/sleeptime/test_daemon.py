@@ -147,7 +147,7 @@ def test_it_sleeps_writes_down_what_came_of_it_and_waits_for_something_new(world
 def test_nothing_happens_before_the_user_was_away_for_long_enough(world: World, settings: Path) -> None:
     settings.write_text("quiet_seconds = 1000\nhighest_load = 1000\nlowest_battery = 0\n")
     world.start()
-    until(world.waits_for("1000 are waited for"), "it waits")
+    until(world.waits_for("quiet for 1000 s"), "it waits")
     assert not world.naps()
 
 
@@ -232,7 +232,7 @@ def test_a_daemon_that_was_killed_takes_its_sleep_along_and_is_replaced(world: W
 def test_failures_are_written_down_with_their_reasons_and_tried_again_later(world: World) -> None:
     world.sleeps("print(json.dumps({'status': 'error', 'error': 'the model is asleep itself'})); sys.exit(3)")
     world.start()
-    until(world.waits_for("sleep failed once; tried again at"), "it waits")
+    until(world.waits_for("sleep failed once, it is tried again at"), "it waits")
     (failed,) = failures(world.naps())
     assert failed.reason == "the model is asleep itself"
     assert "sleep failed after" in world.folder.log.read_text()

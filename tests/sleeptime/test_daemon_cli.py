@@ -88,9 +88,17 @@ def test_install_asks_the_service_manager_and_uninstall_takes_it_back(
     assert written.returncode == 0 and "systemctl --user enable --now" in written.stdout and not asked.exists()
     assert sleepwright("daemon", "install", cwd=repo).returncode == 0
     (unit,) = (tmp_path / "config" / "systemd" / "user").iterdir()
-    assert asked.read_text().splitlines() == ["--user daemon-reload", f"--user enable --now {unit.name}"]
+    assert asked.read_text().splitlines()[-2:] == ["--user daemon-reload", f"--user enable --now {unit.name}"]
     assert sleepwright("daemon", "uninstall", cwd=repo).returncode == 0
     assert not unit.exists() and asked.read_text().splitlines()[-1] == f"--user disable --now {unit.name}"
+
+
+def test_what_can_be_set_is_shown_with_the_file_that_sets_it(repo: Path, surroundings: Path) -> None:
+    (surroundings / "sleep.toml").write_text("quiet_seconds = 7\n")
+    shown = sleepwright("daemon", "settings", cwd=repo).stdout
+    assert shown.startswith(f"# {surroundings}/sleep.toml") and "\nquiet_seconds = 7.0\n" in shown
+    (surroundings / "sleep.toml").write_text(shown)
+    assert json.loads(sleepwright("daemon", "settings", "--json", cwd=repo).stdout)["quiet_seconds"] == 7
 
 
 def test_status_says_what_is_known_before_anything_has_happened(repo: Path) -> None:

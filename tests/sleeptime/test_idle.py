@@ -11,7 +11,7 @@ from agent.workspace import Repository
 from memory.home import MemoryHome, all_homes
 from memory.records import Task
 from memory.runs import Begun, Run
-from sleeptime.idle import Surroundings, TreeWatch, active_run, busy_machine, surroundings
+from sleeptime.idle import Surroundings, TreeWatch, active_run, busy_machine, on_battery, surroundings
 from sleeptime.settings import SleepSettings
 
 
@@ -114,6 +114,7 @@ def test_load_and_battery_have_limits() -> None:
     assert busy_machine(Surroundings(load=0.4, charge=80.0), settings) is None
     assert "load of 0.70" in str(busy_machine(Surroundings(load=0.7, charge=None), settings))
     assert "battery, at 59 %" in str(busy_machine(Surroundings(load=0.1, charge=59.0), settings))
+    assert on_battery(Surroundings(load=9.0, charge=None), settings) is None
 
 
 def test_the_surroundings_of_this_machine_are_found() -> None:

@@ -119,7 +119,7 @@ def test_a_commit_is_studied_by_itself_and_what_was_learned_survives_the_daemon(
     until(lambda: all_is_done(repo), "it has thought about everything again")
     stop(DaemonFolder.open())
     done = subprocess.run(
-        [sys.executable, "-m", "agent.cli", "status", "--json", str(repo)], capture_output=True, text=True
+        [sys.executable, "-m", "agent.cli", "status", "--json", "--repo", str(repo)], capture_output=True, text=True
     )
     found = json.loads(done.stdout)
     assert found["last_success"] and not found["failures"] and found["daemon"] is None
