@@ -5,10 +5,15 @@ from pathlib import Path
 
 import click
 
+from evals import daemon_cli
+
 
 @click.group(name="eval")
 def evaluate() -> None:
     """Measure how well it works."""
+
+
+evaluate.add_command(daemon_cli.daemon)
 
 
 @evaluate.command()
