@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from evals import passk_cli, run_cli, ttrl_cli
+from evals import daemon_cli, passk_cli, run_cli, ttrl_cli
 
 
 @click.group(name="eval")
@@ -16,6 +16,7 @@ def evaluate() -> None:
 evaluate.add_command(run_cli.report)
 evaluate.add_command(ttrl_cli.ttrl)
 evaluate.add_command(passk_cli.passk)
+evaluate.add_command(daemon_cli.daemon)
 
 
 @evaluate.command()

@@ -1,12 +1,14 @@
 """What an evaluation looks like: to people on a console, and to programs as one JSON object."""
 
 import json
+import statistics
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from evals.classics import Attempt
+from evals.daemon_trial import Trial
 from evals.estimates import wilson_interval
 from evals.localize import DEPTHS, Answer, gain, mean_reciprocal_rank, recall_at
 from evals.memory_speed import Measured
@@ -73,6 +75,18 @@ def show_measured(steps: Sequence[Measured], console: Console) -> None:
     table.add_column("")
     for step in steps:
         table.add_row(step.step, f"{step.cpu:.3f}", f"{step.p50:.3f}", f"{step.p95:.3f}", step.size)
+    console.print(table)
+
+
+def show_trial(trial: Trial, console: Console) -> None:
+    """What came of `evals.daemon_trial`."""
+    waits = sorted(trial.yields)
+    table = _table(("the daemon",), ("",))
+    table.add_row("seconds until nothing of a sleep is left, median", f"{statistics.median(waits):.2f}")
+    table.add_row(f"the longest of {len(waits)}", f"{waits[-1]:.2f}")
+    table.add_row("CPU ms a second while it waits", f"{1000 * trial.waiting_cpu:.1f}")
+    table.add_row(f"notes after {trial.kills} kills", f"{trial.notes}")
+    table.add_row("of them lost, doubled", f"{trial.lost}, {trial.doubled}")
     console.print(table)
 
 

@@ -6,12 +6,15 @@ A last line that was cut is as if it had never been written; it goes when the fi
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from memory.errors import StoreError
+
+_MOMENT = 0.2  # seconds
 
 
 class JournalBusy(StoreError):
@@ -30,7 +33,7 @@ class Journal:
         except OSError as error:
             raise _unusable(path, error) from error
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._file)
             self._cut_torn_line()
         except BlockingIOError:
             os.close(self._file)
@@ -80,6 +83,18 @@ class Journal:
         if position < end:
             os.ftruncate(self._file, position)
         os.lseek(self._file, 0, os.SEEK_END)
+
+
+def _lock(file: int) -> None:
+    """BlockingIOError where another process keeps it; who only asks whether it is busy has it for a moment."""
+    until = time.monotonic() + _MOMENT
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_MOMENT / 20)
 
 
 def is_busy(path: Path) -> bool:

@@ -27,7 +27,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     "--budget",
     metavar="TOKENS",
     type=click.IntRange(min=0),
-    help="That a served model may read and write.  [default: 500,000 on this machine, 0 elsewhere]",
+    help="That a served model may read and write.  [default: 500,000 within the day's caps]",
 )
 @click.option(
     "--passes", metavar="A,B", callback=_names, help="Only these: survey, tests, presolve, reflect, merge, infer."

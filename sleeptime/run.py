@@ -25,7 +25,10 @@ from memory.errors import UserError
 from memory.experiences import ExperienceLog, new_id
 from memory.home import MemoryHome
 from memory.note_store import NoteStore
+from sleeptime.caps import Caps, SpendingLedger, keep_to_caps
+from sleeptime.control import DaemonFolder
 from sleeptime.dry_run import foresee
+from sleeptime.passes.infer import Infer
 from sleeptime.passes.merge import Merge
 from sleeptime.passes.reflect import Reflect
 from sleeptime.passes.survey import Survey
@@ -33,6 +36,7 @@ from sleeptime.passes.tests import Tests
 from sleeptime.progress import SleepProgress
 from sleeptime.records import SleepRun
 from sleeptime.report import show_foreseen, show_run
+from sleeptime.settings import SleepSettings
 from sleeptime.sleep_pass import sleep
 from sleeptime.study import Pass, Study
 from sleeptime.study_cache import StudyCache
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 OWN_TOKENS = 500_000
-"""Tokens of a model on this machine that a sleep may use; of one elsewhere, none without being told."""
+"""Tokens of a served model that a sleep may use without being told, within the day's caps."""
 _LOOK_EVERY = 2.0
 """Seconds between two looks at the tree, while there is nothing to think about."""
 
@@ -56,7 +60,7 @@ class SleepOptions:
     passes: tuple[str, ...] = ()
     """Names; empty for all."""
     budget: int | None = None
-    """Tokens of a served model; None for OWN_TOKENS where it is on this machine, else 0."""
+    """Tokens of a served model; None for OWN_TOKENS, or what the day's caps leave."""
     once: bool = False
     """Whether to end where nothing is left to think about, instead of waiting for changes."""
     dry_run: bool = False
@@ -83,7 +87,7 @@ class Waker:
 
 def all_passes() -> list[Pass]:
     """The passes in the order of their price."""
-    return [Survey(), Tests(), Reflect(), Merge()]
+    return [Survey(), Tests(), Reflect(), Merge(), Infer()]
 
 
 def run_sleep(options: SleepOptions, out: Console, err: Console) -> int:
@@ -129,8 +133,9 @@ def open_study(
 ) -> Iterator[Study]:
     """The desk to sleep at. Raises UserError where the model, the notes or the repository cannot be used."""
     with ExitStack() as stack:
-        budget = _budget(options)
-        served = stack.enter_context(_open_model(options, budget, progress)) if budget else None
+        ledger = stack.enter_context(_ledger(home))
+        budget = _budget(options, ledger)
+        served = stack.enter_context(_open_model(options, budget, ledger, progress)) if budget else None
         if sandbox.name == "none" and options.sandbox == "auto":
             progress.notice(f"Commands run without a sandbox: {bwrap_problem()}")
         given = options.test_command
@@ -152,22 +157,37 @@ def open_study(
         )
 
 
-def _budget(options: SleepOptions) -> int:
-    """Tokens; 0 where the embedded model does it all."""
+def _ledger(home: MemoryHome) -> SpendingLedger:
+    caps = Caps.from_settings(SleepSettings.load())
+    return SpendingLedger(DaemonFolder.open().spending, caps, home.path.name)
+
+
+def _budget(options: SleepOptions, ledger: SpendingLedger) -> int:
+    """Tokens, at most what the day has left; 0 where the embedded model does it all.
+
+    CapReached where the user asked for some and the day has none.
+    """
     if not is_served(options.model, options.base_url):
         return 0
-    if options.budget is not None:
-        return options.budget
     url = options.base_url or os.environ.get("OPENAI_BASE_URL")
-    return OWN_TOKENS if url and is_loopback(checked_url(url)) else 0
+    is_paid = not (url and is_loopback(checked_url(url)))
+    left = ledger.tokens_left(is_paid=is_paid)
+    if options.budget and left == 0:
+        raise ledger.refuse("paid_tokens" if is_paid else "tokens")
+    wanted = OWN_TOKENS if options.budget is None else options.budget
+    return wanted if left is None else min(wanted, left)
 
 
 @contextmanager
-def _open_model(options: SleepOptions, budget: int, progress: SleepProgress) -> "Iterator[ServedModel]":
+def _open_model(
+    options: SleepOptions, budget: int, ledger: SpendingLedger, progress: SleepProgress
+) -> "Iterator[ServedModel]":
     # Importing the openai package takes most of a CPU second, which the embedded model need not pay.
     from agent.served import open_served
 
-    with open_served(options.model, options.base_url, progress.notice, Limits(tokens=budget, calls=None)) as served:
+    limits = Limits(tokens=budget, calls=None)
+    with open_served(options.model, options.base_url, progress.notice, limits) as served:
+        keep_to_caps(served.model, limits, ledger)
         yield served
 
 

@@ -34,6 +34,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(directory / "gitconfig"))
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
     monkeypatch.setenv("SLEEPWRIGHT_HOME", str(directory / "home"))
+    monkeypatch.setenv("SLEEPWRIGHT_CONFIG", str(directory / "sleep.toml"))
     return directory
 
 

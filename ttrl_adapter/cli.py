@@ -105,7 +105,7 @@ def _context(
     from ttrl_adapter.registry import Registry
     from ttrl_adapter.round import RoundContext
 
-    active = Registry(home).active(NAME)
+    active = Registry(home).active(EMBEDDED)
     return RoundContext(
         model=SHIPPED,
         active=active.folder if active else None,

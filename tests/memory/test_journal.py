@@ -1,8 +1,10 @@
 """A file that only grows, and survives being cut."""
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -79,3 +81,13 @@ def test_what_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be used"):
         Journal(tmp_path / "file" / "a.jsonl")
+
+
+def test_who_only_asks_whether_it_is_busy_keeps_nobody_from_writing(path: Path) -> None:
+    with Journal(path):
+        pass
+    asks = path.open("rb")
+    fcntl.flock(asks, fcntl.LOCK_SH)
+    Timer(0.05, asks.close).start()
+    with Journal(path) as journal:
+        journal.append({"a": 1})

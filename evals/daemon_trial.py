@@ -1,0 +1,208 @@
+"""The daemon put to the test on a repository made on the spot, with a memory home of its own and the real sleep.
+
+How fast it gives way, what it costs while it waits, and what fifty kills leave behind.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from agent.errors import RepositoryError
+from evals.repositories import commit_all, start_repository
+from memory.config import MemoryConfig
+from memory.note_store import NoteStore
+from memory.records import Record
+from sleeptime.control import DaemonFolder, daemon_pid, read_state, start, stop
+from sleeptime.daemon_record import DaemonRecord
+
+_MODULES = 40
+_TICK = 0.005
+_PATIENCE = 600.0  # seconds for a sleep to come to its end on a busy machine
+_SETTINGS = "quiet_seconds = 0\nhighest_load = 1000\nlowest_battery = 0\ncpu_seconds_per_day = 100000\n"
+
+
+class Trial(Record):
+    """What came of it."""
+
+    yields: tuple[float, ...]
+    """Seconds from a change in the work tree until nothing of the sleep is left, each time."""
+    waiting_cpu: float
+    """CPU seconds of a second in which the daemon waits."""
+    kills: int
+    """SIGKILL to the daemon, its sleep, or both."""
+    lost: int
+    """Notes that an undisturbed sleep has, and the one with kills has not."""
+    doubled: int
+    """Notes that it has twice, or that the other has not."""
+    notes: int
+
+
+class Stuck(Exception):
+    """The daemon does not do what is waited for."""
+
+
+def measure(rounds: int, kills: int, rest_seconds: float, progress: Callable[[str], None]) -> Trial:
+    """`rest_seconds`: for how long it is watched while it waits."""
+    with tempfile.TemporaryDirectory(prefix="sleepwright-") as folder, _surroundings(Path(folder)) as root:
+        with DaemonRecord(DaemonFolder.open().record) as record:
+            record.watch(root)
+        try:
+            start(DaemonFolder.open())
+            yields = []
+            for number in range(rounds):
+                yields.append(_yield(root, number))
+                progress(f"gave way {number + 1} of {rounds}: {yields[-1]:.2f} s")
+            _until(lambda: _has_finished(root), "the sleep comes to its end")
+            waiting = _waiting_cpu(rest_seconds)
+            stop(DaemonFolder.open())
+            chance = random.Random(0)
+            for number in range(kills):
+                _kill(root, number, chance)
+                progress(f"killed {number + 1} of {kills}")
+            start(DaemonFolder.open())
+            _until(lambda: _has_finished(root), "the sleep comes to its end")
+        finally:
+            stop(DaemonFolder.open())
+        found = _known(root)
+        progress("sleeping undisturbed, to compare")
+        peaceful = _undisturbed(root, Path(folder))
+    doubled = sum((found - peaceful).values())
+    lost = sum((peaceful - found).values())
+    return Trial(
+        yields=tuple(yields), waiting_cpu=waiting, kills=kills, lost=lost, doubled=doubled, notes=found.total()
+    )
+
+
+@contextmanager
+def _surroundings(folder: Path) -> Iterator[Path]:
+    """A repository, and a home and settings that are not the user's."""
+    kept = {name: os.environ.get(name) for name in ("SLEEPWRIGHT_HOME", "SLEEPWRIGHT_CONFIG")}
+    (folder / "sleep.toml").write_text(_SETTINGS)
+    os.environ |= {"SLEEPWRIGHT_HOME": str(folder / "home"), "SLEEPWRIGHT_CONFIG": str(folder / "sleep.toml")}
+    root = (folder / "repository").resolve()
+    start_repository(root)
+    (root / "tests").mkdir()
+    for number in range(_MODULES):
+        before = f"from module{number - 1} import step{number - 1}\n\n\n" if number else ""
+        call = f"step{number - 1}(value) + " if number else ""
+        (root / f"module{number}.py").write_text(f"{before}def step{number}(value):\n    return {call}{number}\n")
+        test = f"from module{number} import step{number}\n\n\ndef test_it():\n    assert step{number}(1) >= {number}\n"
+        (root / "tests" / f"test_module{number}.py").write_text(test)
+    commit_all(root, "modules and their tests")
+    try:
+        yield root
+    finally:
+        for name, value in kept.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def _change(root: Path, number: int) -> None:
+    """An edit, every third one committed."""
+    path = root / f"module{number % _MODULES}.py"
+    path.write_text(path.read_text() + f"\n\ndef more{number}(value):\n    return value\n")
+    if number % 3 == 2:
+        # Another git may hold the index for a moment.
+        with suppress(RepositoryError):
+            commit_all(root, f"change {number}")
+
+
+def _yield(root: Path, number: int) -> float:
+    """Wait for a sleep, change the tree, and time how long anything of the sleep is left."""
+    _until(lambda: _sleepers() or not _change_again(root, number), "a sleep begins")
+    time.sleep(random.Random(number).uniform(0.0, 2.0))
+    sleepers = _sleepers()
+    began = time.monotonic()
+    _change(root, number)
+    _until(lambda: not any(map(_is_alive, sleepers)), "the sleep ends")
+    return time.monotonic() - began
+
+
+def _change_again(root: Path, number: int) -> bool:
+    """Where all has been thought about, give something new."""
+    if _has_finished(root):
+        _change(root, number + 1)
+    return True
+
+
+def _kill(root: Path, number: int, chance: random.Random) -> None:
+    """Start, let it work for a moment, and kill the daemon, its sleep, or both."""
+    folder = DaemonFolder.open()
+    if daemon_pid(folder) is None:
+        start(folder)
+    _until(lambda: _sleepers() or not _change_again(root, number), "a sleep begins")
+    time.sleep(chance.uniform(0.0, 3.0))
+    pid, sleepers = daemon_pid(folder), _sleepers()
+    victims = [pid] if chance.random() < 0.6 and pid else []
+    victims += [sleepers[0].pid] if sleepers and (not victims or chance.random() < 0.5) else []
+    for victim in victims:
+        with suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+    if pid in victims:
+        _until(lambda: daemon_pid(folder) is None, "the daemon is dead")
+        _until(lambda: not any(map(_is_alive, sleepers)), "its sleep ends")
+    elif victims:
+        stop(folder)  # it would wait before it tries again
+
+
+def _sleepers() -> list[psutil.Process]:
+    """The sleep under way and all that it has started."""
+    with suppress(psutil.NoSuchProcess):
+        if pid := daemon_pid(DaemonFolder.open()):
+            return psutil.Process(pid).children(recursive=True)
+    return []
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _has_finished(root: Path) -> bool:
+    state = read_state(DaemonFolder.open())
+    return state is not None and "nothing new" in state.waiting_for.get(str(root), "")
+
+
+def _waiting_cpu(seconds: float) -> float:
+    pid = daemon_pid(DaemonFolder.open())
+    before = psutil.Process(pid).cpu_times()
+    began = time.monotonic()
+    time.sleep(seconds)
+    after = psutil.Process(pid).cpu_times()
+    used = after.user + after.system - before.user - before.system
+    return float(used / (time.monotonic() - began))
+
+
+def _known(root: Path) -> Counter[str]:
+    """What is known and true of this tree; how long its tests take, and so which are the slowest, is left out."""
+    with NoteStore.open(root, MemoryConfig()) as store:
+        broken = store.broken()
+        return Counter(note.text.partition(" tests in ")[0] for note in store.log.notes() if note.id not in broken)
+
+
+def _undisturbed(root: Path, folder: Path) -> Counter[str]:
+    os.environ["SLEEPWRIGHT_HOME"] = str(folder / "elsewhere")
+    command = [sys.executable, "-m", "agent.cli", "sleep", "--once", "--repo", str(root)]
+    subprocess.run(command, check=True, capture_output=True)
+    return _known(root)
+
+
+def _until(happens: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not happens():
+        if time.monotonic() > end:
+            raise Stuck(f"The daemon was waited for in vain: {what}.")
+        time.sleep(_TICK)

@@ -1,0 +1,288 @@
+"""The daemon: while the user is away it lets one repository after the other be studied, in a process that it can end.
+
+The sleep itself is `sleepwright sleep --once`, which keeps all that it has finished; so to give way is to end it.
+"""
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from logging.handlers import TimedRotatingFileHandler
+from pathlib import Path
+from types import FrameType
+
+from agent.workspace import Repository
+from memory.errors import UserError
+from memory.home import MemoryHome
+from memory.journal import is_busy
+from memory.records import now
+from sleeptime.caps import Caps, SpendingLedger
+from sleeptime.control import DaemonFolder, DaemonLock, DaemonState, daemon_pid, write_state
+from sleeptime.cpu_allowance import CpuAllowance
+from sleeptime.daemon_record import DaemonRecord, Ending, Nap, failures
+from sleeptime.idle import Reason, TreeWatch, active_run, busy_machine, on_battery, surroundings
+from sleeptime.nap_report import described, result_of
+from sleeptime.process_tree import ProcessTree
+from sleeptime.settings import SleepSettings
+
+WAKEFUL_SECONDS = 0.2
+"""Between two looks for the user while a repository is studied."""
+_WAITING_SECONDS = 1.0
+_GRACE = 0.5  # seconds that a sleep has to put away what is half done; with the look before, it is gone within one
+_POWER_SECONDS = 5.0  # between two looks at the battery, which some machines take their time to tell
+_TURN_SECONDS = 900.0  # then another repository has its turn, and a sleep that hangs its end
+_REST = timedelta(hours=6)  # between two sleeps where nothing has changed
+_SHORT_REST = timedelta(minutes=15)  # where something was left, but nothing of it could be finished
+_BACKOFF = timedelta(minutes=1)  # after a failure; doubled with each
+_LONGEST_BACKOFF = timedelta(hours=6)
+_RETRY_SECONDS = 60.0  # between two looks at a repository that cannot be used
+_LOG_DAYS = 30
+_TIME = "%Y-%m-%d %H:%M:%S"
+_SAME_NEWS_SECONDS = 3_600.0  # before the log says again that the daemon waits for the same kind of thing
+
+Command = Callable[[Path, SleepSettings], Sequence[str]]
+"""What studies a work tree."""
+
+log = logging.getLogger(__name__)
+
+
+def run_daemon(folder: DaemonFolder, command: Command, version: str) -> None:
+    """Be the daemon until a signal ends it. UserError where there is one already."""
+    with DaemonLock(folder) as lock, DaemonRecord(folder.record) as record:
+        if not lock.taken:
+            raise UserError(f"A daemon runs already (process {daemon_pid(folder)}): `sleepwright daemon stop` ends it.")
+        handlers: list[logging.Handler] = [TimedRotatingFileHandler(folder.log, when="midnight", backupCount=_LOG_DAYS)]
+        if sys.stderr and sys.stderr.isatty():
+            handlers.append(logging.StreamHandler())
+        logging.basicConfig(handlers=handlers, level=logging.INFO, format="%(asctime)s  %(message)s", datefmt=_TIME)
+        Daemon(folder, record, command, version).work()
+
+
+class Daemon:
+    """One process's work; whoever makes it holds the lock."""
+
+    def __init__(self, folder: DaemonFolder, record: DaemonRecord, command: Command, version: str) -> None:
+        self._folder = folder
+        self._record = record
+        self._command = command
+        self._settings = SleepSettings()
+        self._state = DaemonState(pid=os.getpid(), version=version)
+        self._trees: dict[Path, TreeWatch] = {}
+        self._homes: dict[Path, MemoryHome] = {}
+        self._unusable: dict[Path, tuple[float, str]] = {}
+        self._naps: dict[Path, list[Nap]] = {}
+        self._ran_at = 0.0
+        self._power_seen = 0.0
+        self._told: dict[str, float] = {}
+        self._is_ending = False
+
+    def work(self) -> None:
+        """Until SIGTERM, SIGINT or SIGHUP."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._end)
+        self._say()
+        log.info("The daemon begins, process %s, sleepwright %s.", self._state.pid, self._state.version)
+        for cut in self._record.close_killed():
+            log.info("%s: the last sleep was cut: the daemon was killed, or the machine went down.", cut.name)
+        while not self._is_ending:
+            self._load_settings()
+            root = self._next()
+            if root is not None:
+                self._sleep_on(root)
+            else:
+                self._wait()
+        self._folder.state.unlink(missing_ok=True)
+        log.info("The daemon ends.")
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        self._is_ending = True
+
+    def _wait(self) -> None:
+        until = time.monotonic() + _WAITING_SECONDS
+        while not self._is_ending and time.monotonic() < until:
+            time.sleep(_WAITING_SECONDS / 10)
+
+    def _load_settings(self) -> None:
+        """A change takes effect at once; a mistake changes nothing."""
+        try:
+            self._settings = SleepSettings.load()
+        except UserError as error:
+            self._tell("settings", f"The settings are left as they were: {error}")
+
+    def _next(self) -> Path | None:
+        """The work tree to study now, and in the state why it is not the others."""
+        roots = self._watched()
+        reasons = {root: why for root in roots if (why := self._not_due(root))}
+        due = [root for root in roots if root not in reasons]
+        if due and (reason := self._user_is_here() or busy_machine(surroundings(), self._settings)):
+            reasons |= dict.fromkeys(due, reason.text)
+            self._tell(reason.kind, f"Waiting: {reason.text}.")
+            due = []
+        due.sort(key=lambda root: self._naps[root][0].began.timestamp() if self._naps[root] else 0.0)
+        self._say(waiting_for={str(root): reason for root, reason in reasons.items()})
+        return due[0] if due else None
+
+    def _watched(self) -> list[Path]:
+        roots = self._record.watched()
+        for root in [root for root in self._trees if root not in roots]:
+            del self._trees[root]
+            log.info("%s: no longer watched.", root.name)
+        for root in roots:
+            if root not in self._naps:
+                self._naps[root] = self._record.naps(root)
+            self._look_at(root)
+        return roots
+
+    def _look_at(self, root: Path) -> None:
+        """Open its tree, or see whether it has changed."""
+        if watch := self._trees.get(root):
+            watch.look()
+            return
+        tried, _ = self._unusable.get(root, (0.0, ""))
+        if time.monotonic() - tried < _RETRY_SECONDS and tried:
+            return
+        try:
+            repository = Repository.open(root)
+            self._homes[root] = MemoryHome.for_repository(repository.common_dir)
+            self._trees[root] = TreeWatch(repository)
+            self._unusable.pop(root, None)
+            log.info("%s: watched, in %s.", root.name, root.parent)
+        except UserError as error:
+            self._unusable[root] = time.monotonic(), str(error)
+            self._tell(f"unusable {root}", f"{root.name}: cannot be watched: {error}")
+
+    def _not_due(self, root: Path) -> str | None:
+        """Why there is nothing to be done for this work tree now."""
+        if root not in self._trees:
+            return self._unusable[root][1]
+        if is_busy(self._homes[root].sleeper):
+            return "another process sleeps on it"
+        naps = self._naps[root]
+        if not naps:
+            return None
+        last, ended = naps[0], naps[0].ended or naps[0].began
+        if last.ending == "failed":
+            failed = len(failures(naps))
+            again = ended + min(_BACKOFF * 2 ** min(failed - 1, 20), _LONGEST_BACKOFF)
+            times = "once" if failed == 1 else f"{failed} times in a row"
+            why = f"sleep failed {times}, it is tried again at {_clock(again)}: {last.reason}"
+            return why if now() < again else None
+        if last.ending != "finished" or self._changed_since(root, last):
+            return None
+        left = last.run.left if last.run else 0
+        has_progress = bool(last.run and any(count.finished for count in last.run.passes.values()))
+        rest = _REST if not left else timedelta() if has_progress else _SHORT_REST
+        return f"nothing new since {_clock(last.began)}" if now() < ended + rest else None
+
+    def _changed_since(self, root: Path, nap: Nap) -> bool:
+        changed = self._trees[root].changed_at
+        with suppress(OSError):
+            changed = max(changed, self._homes[root].experiences.stat().st_mtime)
+        return changed > nap.began.timestamp()
+
+    def _user_is_here(self) -> Reason | None:
+        """What shows that the user is not away, or was not long enough; None where they are."""
+        if home := active_run(self._folder.homes):
+            self._ran_at = time.time()
+            return Reason("run", f"a run is under way ({home})")
+        watch = max(self._trees.values(), key=lambda watch: watch.changed_at)
+        ago = time.time() - max(watch.changed_at, self._ran_at)
+        quiet = self._settings.quiet_seconds
+        if ago >= quiet:
+            return None
+        what = "a run ended" if self._ran_at > watch.changed_at else f"{_place(watch)} changed"
+        return Reason("change", f"{what} {max(ago, 0):.0f} s ago, and sleep begins when it was quiet for {quiet:g} s")
+
+    def _sleep_on(self, root: Path) -> None:
+        """One nap, from its beginning to its record."""
+        home = self._homes[root].path.name
+        caps = Caps.from_settings(self._settings)
+        with SpendingLedger(self._folder.spending, caps, home) as ledger:
+            allowance = CpuAllowance(ledger)
+            if not allowance.extend():
+                self._tell("cap", f"Waiting: the cap of {caps.cpu_seconds:g} CPU seconds a day is reached.")
+                self._say(waiting_for={str(root): "the day's CPU seconds are used up"})
+                self._wait()
+                return
+            nap = Nap()
+            seq = self._record.begin(root, nap)
+            self._say(sleeping_on=str(root))
+            log.info("%s: sleep begins.", root.name)
+            nap = self._watched_sleep(root, nap, allowance)
+            allowance.settle(nap.cpu_seconds)
+            self._record.end(seq, nap)
+        self._naps[root] = self._record.naps(root)
+        log.info("%s: %s", root.name, described(nap, failures(self._naps[root])))
+
+    def _watched_sleep(self, root: Path, nap: Nap, allowance: CpuAllowance) -> Nap:
+        """Start the sleep, and end it when it is time."""
+        out, err = self._folder.path / "sleep.out", self._folder.path / "sleep.err"
+        tree = ProcessTree(self._command(root, self._settings), cwd=self._folder.path, stdout=out, stderr=err)
+        cut: tuple[Ending, str] | None = None
+        ending: Ending
+        try:
+            while tree.poll() is None and cut is None:
+                time.sleep(WAKEFUL_SECONDS)
+                cut = self._time_to_end(root, nap, tree, allowance)
+        finally:
+            began = time.monotonic()
+            tree.end(_GRACE)
+        run, problem = result_of(tree.poll(), out, err)
+        if cut:
+            ending, reason = cut[0], f"{cut[1]}, and it was gone {time.monotonic() - began:.2f} s later"
+        elif run and run.stopped:
+            ending, reason = "yielded", "it was told to end"
+        else:
+            ending, reason = ("failed", problem) if problem else ("finished", "")
+        return nap.model_copy(
+            update={"ended": now(), "ending": ending, "reason": reason, "cpu_seconds": tree.cpu_seconds(), "run": run}
+        )
+
+    def _time_to_end(
+        self, root: Path, nap: Nap, tree: ProcessTree, allowance: CpuAllowance
+    ) -> tuple[Ending, str] | None:
+        """Why the sleep has to end now."""
+        if self._is_ending:
+            return "yielded", "the daemon is told to end"
+        if home := active_run(self._folder.homes):
+            self._ran_at = time.time()
+            return "yielded", f"you are back, a run has begun ({home})"
+        for watch in self._trees.values():
+            if watch.look():
+                return "yielded", f"you are back, {_place(watch)} has changed"
+        if root not in self._record.watched():
+            return "yielded", "it is no longer watched"
+        if not allowance.covers(tree.cpu_seconds()):
+            return "capped", "the day's CPU seconds are used up"
+        if time.monotonic() - self._power_seen > _POWER_SECONDS:
+            self._power_seen = time.monotonic()
+            if reason := on_battery(surroundings(), self._settings):
+                return "yielded", reason.text
+        if nap.seconds > _TURN_SECONDS:
+            return "yielded", "its turn is over"
+        return None
+
+    def _say(self, *, sleeping_on: str | None = None, waiting_for: dict[str, str] | None = None) -> None:
+        state = self._state.model_copy(update={"sleeping_on": sleeping_on, "waiting_for": waiting_for or {}})
+        if state != self._state or not self._folder.state.exists():
+            self._state = state
+            write_state(self._folder, state)
+
+    def _tell(self, kind: str, text: str) -> None:
+        """Into the log, but not the same again and again."""
+        if time.monotonic() - self._told.get(kind, -_SAME_NEWS_SECONDS) >= _SAME_NEWS_SECONDS:
+            self._told[kind] = time.monotonic()
+            log.info("%s", text)
+
+
+def _clock(moment: datetime) -> str:
+    return moment.astimezone().strftime("%H:%M")
+
+
+def _place(watch: TreeWatch) -> str:
+    root = watch.repository.root
+    return f"{root.name}/{watch.changed_path}" if watch.changed_path else root.name

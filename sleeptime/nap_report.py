@@ -1,0 +1,79 @@
+"""What came of a nap: read from what the sleep printed, and said in one line for the day's log."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from signal import Signals
+
+from pydantic import ValidationError
+
+from sleeptime.daemon_record import Nap
+from sleeptime.records import SleepRun
+
+_SHOWN = 300  # characters of what a failed sleep said
+
+
+def result_of(exit_code: int | None, stdout: Path, stderr: Path) -> tuple[SleepRun | None, str | None]:
+    """What `sleepwright sleep --json` printed, and in a sentence why it failed; None where it did not."""
+    lines = stdout.read_text("utf-8", "replace").splitlines()
+    try:
+        said = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        said = None
+    run = _run(said)
+    if exit_code == 0:
+        return run, run.problem if run else None
+    if isinstance(said, dict) and said.get("status") == "error":
+        return run, str(said.get("error"))[:_SHOWN]
+    if run and run.problem:
+        return run, run.problem
+    if exit_code is not None and exit_code < 0:
+        return run, f"its process was ended by {Signals(-exit_code).name}"
+    errors = stderr.read_text("utf-8", "replace").strip().splitlines()
+    return run, errors[-1][:_SHOWN] if errors else f"exit code {exit_code}"
+
+
+def described(nap: Nap, failed: Sequence[Nap]) -> str:
+    """One line; `failed` are the latest naps that failed in a row, this one included where it did."""
+    how_long = _duration(nap.seconds)
+    match nap.ending:
+        case "failed":
+            times = f", {len(failed)} times in a row" if len(failed) > 1 else ""
+            return f"sleep failed after {how_long}{times}: {nap.reason}"
+        case "finished":
+            beginning = f"slept {how_long}"
+        case _:
+            beginning = f"sleep ended early, after {how_long}: {nap.reason}"
+    return "; ".join([beginning, *_came_to(nap.run), f"{nap.cpu_seconds:.0f} CPU s"])
+
+
+def _run(said: object) -> SleepRun | None:
+    """The record in what was printed; None where there is none, or another version wrote it."""
+    if not isinstance(said, dict) or "id" not in said:
+        return None
+    try:
+        return SleepRun.model_validate({name: said[name] for name in SleepRun.model_fields if name in said})
+    except ValidationError:
+        return None
+
+
+def _came_to(run: SleepRun | None) -> list[str]:
+    if run is None:
+        return []
+    counts = run.passes.values()
+    parts = [
+        (sum(count.finished for count in counts), "things thought about"),
+        (sum(count.notes for count in counts), "notes added"),
+        (sum(count.forgotten for count in counts), "forgotten"),
+        (sum(count.dropped for count in counts), "findings dropped"),
+        (sum(count.failed for count in counts), "failed"),
+        (run.left, "left for later"),
+    ]
+    said = [f"{number:,} {what}" for number, what in parts if number]
+    tokens = run.tokens.prompt + run.tokens.completion
+    return [", ".join(said) or "nothing to think about", *([f"{tokens:,} tokens"] if tokens else [])]
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

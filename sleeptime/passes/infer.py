@@ -1,0 +1,219 @@
+"""A served model reads the most promising files with what the survey knows, and says what will help: several drafts,
+each claim compared with the repository by a program, what is left made one. What fails is dropped and counted.
+
+Each claim is a note that is inferred: its evidence is the files that it names, as they were. Notes that a model made
+are never shown to it again.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from agent.chat import Message
+from agent.symbol_cache import name_key
+from agent.templates import render_from
+from memory.errors import UserError
+from memory.note_rules import MOST_ANCHORS
+from memory.records import Anchor, Note, Tokens
+from sleeptime.claims import Agreed, Claim, merged, read_claims
+from sleeptime.records import Item, item_key
+from sleeptime.study import Findings, Study
+from sleeptime.verification import Invented, Tree, Verified, verify
+
+VERSION = 1
+MOST_FILES = 200
+DRAFTS = 3
+"""Parallel ones; the paper finds five better than ten, and one request reads the file once for all of them."""
+REPLY_TOKENS = 1_500
+MOST_CLAIMS = 10
+"""Of a draft, and of a file."""
+_MOST_OF_KIND = {"purpose": 1, "invariant": 3, "pitfall": 3, "where-to-change": 3, "question": 3}
+_TEMPERATURE = 0.8
+_LONGEST = 24_000  # characters of a file that are shown
+_SMALLEST = 50  # bytes; less is known from its symbols
+_BYTES_PER_TOKEN = 3
+_FRAME_TOKENS = 700  # of the prompt around the file
+_MOST_KNOWN = 6  # notes of the survey that are shown
+_PROMPTS = Path(__file__).parent.parent / "prompts"
+_DOCUMENTS = ("readme", "contributing", "makefile", "gnumakefile", "package.json", "pyproject.toml", "tox.ini")
+_DOCUMENT_ENDINGS = (".md", ".rst", ".yml", ".yaml", ".mk")
+_MOST_DOCUMENTS = 60
+_WORD = re.compile(r"\w+")
+
+
+class Infer:
+    """Implements `sleeptime.study.Pass`."""
+
+    name = "infer"
+
+    def items(self, study: Study) -> Iterator[Item]:
+        """One for each of the files that are most likely to be asked about; none without a served model."""
+        if study.model is None:
+            return
+        use = study.overview.use
+        best = sorted(use, key=lambda path: (-use[path], path))[:MOST_FILES]
+        sizes = study.repository.sizes([study.blobs[path] for path in best]) if best else []
+        for path, size in zip(best, sizes, strict=True):
+            study.go_on()
+            if size < _SMALLEST or not path.isprintable():
+                continue
+            anchor = study.anchor(path)
+            prompt = min(size, _LONGEST) // _BYTES_PER_TOKEN + _FRAME_TOKENS
+            yield Item(
+                pass_name=self.name,
+                key=item_key(self.name, VERSION, [path, anchor.blob]),
+                about=path,
+                inputs=(anchor,),
+                expected_use=use[path],
+                # An endpoint that gives one answer a request reads the prompt for each.
+                estimated_tokens=DRAFTS * (2 * prompt + REPLY_TOKENS),
+            )
+
+    def work(self, item: Item, study: Study) -> Findings:
+        """Ask, compare, keep. Stopped where it is time to give way; ModelError where the endpoint fails."""
+        assert study.model is not None
+        replies = study.model.sample(
+            self._prompt(item.about, study),
+            n=DRAFTS,
+            temperature=_TEMPERATURE,
+            max_tokens=REPLY_TOKENS,
+            watch=lambda live: not study.stop(),
+        )
+        study.go_on()
+        if not replies:
+            raise UserError("The model was not asked: a limit of this sleep or of the day is reached.")
+        tree = _tree(study)
+        dropped: list[str] = []
+        drafts: list[list[Claim]] = []
+        verified: dict[Claim, Verified] = {}
+        for reply in replies:
+            claims, problems = read_claims(reply.text, item.about)
+            dropped += problems
+            drafts.append([claim for claim in claims if _holds(claim, item.about, tree, verified, dropped)])
+        agreed = _best(merged(drafts))
+        tokens = sum((reply.tokens for reply in replies), Tokens())
+        notes = [_note(each, verified[each.claim], item.about, len(drafts), study) for each in agreed]
+        return Findings(notes=_with_cost(notes, tokens), tokens=tokens, dropped=tuple(dropped))
+
+    def _prompt(self, path: str, study: Study) -> list[Message]:
+        content = _text(study, path)
+        shown = _shortened(content)
+        asked = render_from(
+            _PROMPTS,
+            "infer",
+            path=path,
+            content=shown,
+            cut=shown != content,
+            known=_known(path, study),
+            most=MOST_CLAIMS,
+        )
+        return [Message("system", render_from(_PROMPTS, "infer_system")), Message("user", asked)]
+
+
+def _holds(claim: Claim, about: str, tree: Tree, verified: dict[Claim, Verified], dropped: list[str]) -> bool:
+    try:
+        verified[claim] = verify(claim, about, tree)
+    except Invented as problem:
+        dropped.append(f"{claim.kind} of {about}: {problem}")
+        return False
+    return True
+
+
+def _best(agreed: Sequence[Agreed]) -> list[Agreed]:
+    """Of each kind only so many, those that most drafts agree on."""
+    left = dict(_MOST_OF_KIND)
+    best = []
+    for each in agreed:
+        if left[each.claim.kind] > 0:
+            left[each.claim.kind] -= 1
+            best.append(each)
+    return best[:MOST_CLAIMS]
+
+
+def _note(agreed: Agreed, verified: Verified, about: str, drafts: int, study: Study) -> Note:
+    claim = agreed.claim
+    symbols: dict[str, str] = {}
+    for path, name in verified.symbols:
+        symbols.setdefault(path, name)
+    anchors: list[Anchor] = [study.anchor(path, symbols.get(path)) for path in verified.paths[:MOST_ANCHORS]]
+    text = claim.text if claim.kind == "question" else f"{about}, {claim.kind.replace('-', ' ')}: {claim.text}"
+    votes = f"{len(agreed.drafts)} of {drafts} drafts say so"
+    return Note(
+        id="",
+        text=text,
+        kind="question" if claim.kind == "question" else "fact",
+        origin="inferred",
+        anchors=tuple(anchors),
+        source=f"the model {study.model.name if study.model else ''}",
+        checks=(*verified.checks, votes),
+    )
+
+
+def _with_cost(notes: Sequence[Note], tokens: Tokens) -> tuple[Note, ...]:
+    """What the item has cost, shared out among its notes, the rest and the call to the first."""
+    if not notes:
+        return ()
+    share = Tokens(prompt=tokens.prompt // len(notes), completion=tokens.completion // len(notes))
+    rest = Tokens(
+        prompt=tokens.prompt - share.prompt * len(notes),
+        completion=tokens.completion - share.completion * len(notes),
+        calls=tokens.calls,
+    )
+    return tuple(
+        note.model_copy(update={"cost": share + rest if index == 0 else share}) for index, note in enumerate(notes)
+    )
+
+
+def _known(path: str, study: Study) -> str:
+    """What programs have found out about the file, as it is now."""
+    log = study.notes.log
+    found = []
+    for note in log.notes(log.search(path, 4 * _MOST_KNOWN)):
+        is_live = all(study.blobs.get(anchor.path) == anchor.blob for anchor in note.anchors)
+        if note.origin == "observed" and is_live and any(anchor.path == path for anchor in note.anchors):
+            found.append(note.text)
+    return "\n".join(sorted(found)[:_MOST_KNOWN])
+
+
+def _tree(study: Study) -> Tree:
+    """The snapshot, as claims are compared with it."""
+    table = study.overview.table
+    place = {path: index for index, path in enumerate(table.paths)}
+
+    @lru_cache(maxsize=64)
+    def read(path: str) -> str:
+        return _text(study, path) if path in study.blobs else ""
+
+    def defines(path: str, name: str) -> bool:
+        if path not in place:
+            return name in _WORD.findall(read(path))
+        begin, end = np.searchsorted(table.definition_file, [place[path], place[path] + 1]).tolist()
+        return bool(np.any(table.definitions["name"][begin:end] == name_key(name)))
+
+    def definer(name: str) -> str | None:
+        files = np.unique(table.definition_file[table.definitions["name"] == name_key(name)])
+        return table.paths[int(files[0])] if len(files) == 1 else None
+
+    documents = [path for path in study.blobs if _is_document(path)]
+    return Tree(study.blobs, read, defines, definer, study.test_command, tuple(documents[:_MOST_DOCUMENTS]))
+
+
+def _is_document(path: str) -> bool:
+    name = path.rpartition("/")[2].lower()
+    return name.startswith(_DOCUMENTS) or (name.endswith(_DOCUMENT_ENDINGS) and path.count("/") <= 2)
+
+
+def _text(study: Study, path: str) -> str:
+    return study.repository.contents([study.blobs[path]])[0].decode("utf-8", "replace")
+
+
+def _shortened(text: str) -> str:
+    """Whole lines, from the beginning and from the end."""
+    if len(text) <= _LONGEST:
+        return text
+    head = text[: 2 * _LONGEST // 3].rpartition("\n")[0]
+    tail = text[-_LONGEST // 3 :].partition("\n")[2]
+    return f"{head}\n⋮\n{tail}"
