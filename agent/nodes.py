@@ -23,7 +23,7 @@ from agent.vote import FileChange, fingerprint, rank
 from agent.vote import choose as choose_winner
 from agent.workspace import Repository
 from memory.experiences import new_id
-from memory.records import Candidate, CommandRun, Experience, Status, Task, Tokens, Vote
+from memory.records import Candidate, Check, CommandRun, Experience, Status, Task, Tokens, Vote
 
 TEST_SECONDS = 60.0
 """What the test command may take before the change, at least; a fifth of the run's time limit if that is more."""
@@ -33,7 +33,7 @@ def recall(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
     """Notes that bear on the task and are true of the tree as it is."""
     context = runtime.context
     context.progress.step("recall", 0, 1)
-    if context.memory is None:
+    if context.memory is None or not context.reads_notes:
         return {"notes": ()}
     recall = context.memory.recall(state["task"].request)
     if recall.problem:
@@ -67,19 +67,19 @@ def localise(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
             f"The test command was ended after {found.tests.seconds:.0f} s; a --timeout of more than five times as "
             "much gives it longer."
         )
-    notes = context.memory.recalled(state["notes"]) if context.memory else ()
+    notes = context.memory.recalled(state["notes"]) if context.memory and state["notes"] else ()
     return {"localisation": replace(found, notes=tuple(note.text for note in notes))}
 
 
 def propose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
-    """Ask the model once for all proposals, and turn each into a candidate."""
+    """Ask the model once for all proposals, and turn each into a candidate; hints come last, and so win no tie."""
     context, task = runtime.context, state["task"]
     with context.repository.worktree(task.snapshot, context.worktrees) as worktree:
-        proposals = _sample(context, task, worktree, state["localisation"])
+        proposals = [*_sample(context, task, worktree, state["localisation"]), *state["hints"]]
         # Most samples repeat each other: what the same edits come to is found out once.
         answers = [replace(proposal, tokens=Tokens(), seconds=0.0) for proposal in proposals]
         outcomes = {
-            answer: _candidate(answer, context.repository, worktree, task.snapshot) for answer in dict.fromkeys(answers)
+            answer: candidate(answer, context.repository, worktree, task.snapshot) for answer in dict.fromkeys(answers)
         }
     candidates = tuple(
         outcomes[answer].model_copy(update={"index": index, "tokens": proposal.tokens, "seconds": proposal.seconds})
@@ -92,7 +92,7 @@ def fan_out(state: AgentState, runtime: Runtime[AgentContext]) -> list[Send] | s
     """One check for each group of equal candidates, the best group first."""
     groups = rank(state["candidates"])
     runtime.context.progress.step("check", 0, len(groups))
-    timeout = _check_seconds(state["localisation"].tests)
+    timeout = check_seconds(state["localisation"].tests)
     return [
         Send(
             "check",
@@ -114,22 +114,28 @@ def check(state: CheckState, runtime: Runtime[AgentContext]) -> AgentState:
     context, task = runtime.context, state["task"]
     if context.deadline.passed or context.race.is_lost(state["rank"]):
         return {}
+    found = checked(state["proposal"], task, context, state["timeout"])
+    if found is None:
+        return {}
+    context.progress.step("check", context.race.finish(state["rank"], found.passed), state["groups"])
+    return {"checks": {state["first"]: found}}
+
+
+def checked(proposal: Proposal, task: Task, context: AgentContext, timeout: float) -> Check | None:
+    """The check of a proposal in a worktree of its own; None where the run's limit ended it, which says nothing."""
     repository = context.repository
     with repository.worktree(task.snapshot, context.worktrees) as worktree:
-        _make_change(state["proposal"], repository, worktree)
+        _make_change(proposal, repository, worktree)
         found = check_worktree(
             worktree,
             lambda path: repository.read(task.snapshot, path),
             repository.changed_paths(worktree, task.snapshot),
             task.test_command,
             context.sandbox,
-            min(state["timeout"], context.deadline.left()),
+            min(timeout, context.deadline.left()),
             readable=repository.inputs,
         )
-    if found.tests and found.tests.timed_out and context.deadline.passed:
-        return {}  # ended by the run's limit: that says nothing about the candidate
-    context.progress.step("check", context.race.finish(state["rank"], found.passed), state["groups"])
-    return {"checks": {state["first"]: found}}
+    return None if found.tests and found.tests.timed_out and context.deadline.passed else found
 
 
 def choose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
@@ -182,7 +188,7 @@ def _make_change(proposal: Proposal, repository: Repository, worktree: Path) -> 
     apply_edits(worktree, proposal.edits)
 
 
-def _candidate(proposal: Proposal, repository: Repository, worktree: Path, snapshot: str) -> Candidate:
+def candidate(proposal: Proposal, repository: Repository, worktree: Path, snapshot: str) -> Candidate:
     """What a proposal comes to in the worktree, which is left as it was."""
     edits = proposal.edits
     if not edits and not proposal.tree:
@@ -239,7 +245,7 @@ def _test_seconds(context: AgentContext) -> float:
     return TEST_SECONDS if left == float("inf") else min(left, max(TEST_SECONDS, left / 5))
 
 
-def _check_seconds(before: CommandRun | None) -> float:
+def check_seconds(before: CommandRun | None) -> float:
     """Seconds for the tests of a candidate: a patch that makes them several times slower is no fix.
 
     Where they did not end before the change, they are more likely to hang than to be slow.
