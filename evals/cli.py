@@ -5,10 +5,15 @@ from pathlib import Path
 
 import click
 
+from evals import run_cli
+
 
 @click.group(name="eval")
 def evaluate() -> None:
     """Measure how well it works."""
+
+
+evaluate.add_command(run_cli.report)
 
 
 @evaluate.command()

@@ -77,6 +77,21 @@ class MemoryHome:
         return self.path / "symbols.db"
 
     @property
+    def sleep(self) -> Path:
+        """What sleep has thought about and has still to think about, an SQLite file."""
+        return self.path / "sleep.db"
+
+    @property
+    def sleeper(self) -> Path:
+        """Locked by the one process that sleeps here."""
+        return self.path / "sleep.lock"
+
+    @property
+    def study(self) -> Path:
+        """What commits changed and what test runs showed, an SQLite file that can be deleted at any time."""
+        return self.path / "study.db"
+
+    @property
     def runs(self) -> Path:
         """The folder of runs under way, and of the trajectories of finished ones."""
         return self.path / "runs"

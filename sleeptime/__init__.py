@@ -1,1 +1,1 @@
-"""Learns in words while the user is away. Not built yet."""
+"""Learns in words while the user is away: start reading at sleep_pass.py."""

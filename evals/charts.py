@@ -1,0 +1,50 @@
+"""What a plot shows, as data: kept beside the picture, so that it can be drawn again. plots.py draws it."""
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from memory.records import Record
+
+
+class Series(Record):
+    """Values that belong together: one line, one colour of bars, or one group of points."""
+
+    label: str
+    y: tuple[float, ...]
+    x: tuple[float, ...] = ()
+    """As many as `y`; none for bars, which stand at the chart's categories."""
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    """The ends of the interval around each value; none where there is no interval."""
+    names: tuple[str, ...] = ()
+    """Written beside points."""
+
+
+class Chart(Record):
+    """One plot."""
+
+    name: str
+    """Of its files, without ending."""
+    title: str
+    x_label: str
+    y_label: str
+    kind: Literal["lines", "bars", "points"] = "lines"
+    series: tuple[Series, ...]
+    categories: tuple[str, ...] = ()
+    """Of bars, from the left."""
+    x_scale: Literal["linear", "log2", "log10"] = "linear"
+    y_range: tuple[float, float] | None = None
+    """None to fit the values."""
+    percent: bool = False
+    """Whether y is a share, shown in per cent."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for series in self.series:
+            places = len(self.categories if self.kind == "bars" else series.x)
+            if len(series.y) != places or {len(series.low), len(series.high)} - {0, places}:
+                raise ValueError(f"the series {series.label!r} of the chart {self.name!r} has another length")
+            if len(series.low) != len(series.high) or len(series.names) not in (0, places):
+                raise ValueError(f"the series {series.label!r} of the chart {self.name!r} has half an interval")
+        return self

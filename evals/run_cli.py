@@ -1,0 +1,85 @@
+"""What the commands of `sleepwright eval` share: the option --out, drawing the plots, and `eval report`."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from evals.run_folder import RunFolder
+
+Command = Callable[..., Any]
+
+
+def out_option(command: Command) -> Command:
+    """--out DIR, as a path or None."""
+    return click.option(
+        "--out",
+        metavar="DIR",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The folder for configuration, samples, tables and plots.  [default: a new one in runs/]",
+    )(command)
+
+
+def new_folder(command: str) -> Path:
+    """runs/COMMAND-TIME, which is not there yet."""
+    from memory.records import now
+
+    stem = f"{command.replace(' ', '-')}-{now():%Y%m%d-%H%M%S}"
+    names = (stem, *(f"{stem}-{number}" for number in range(2, 1000)))
+    return next(path for name in names if not (path := Path("runs") / name).exists())
+
+
+def finish(folder: "RunFolder") -> None:
+    """Draw its plots, where matplotlib is, and say where everything lies, on stderr."""
+    if folder.charts and not _draw(folder):
+        click.echo("The plots are not drawn: pip install 'sleepwright[evals]' brings matplotlib.", err=True)
+    click.echo(f"kept in {folder.path}; `sleepwright eval report {folder.path}` makes a page of it", err=True)
+
+
+def _draw(folder: "RunFolder") -> bool:
+    """Whether all plots of the folder are drawn."""
+    missing = [chart for chart in folder.charts if not (folder.plots / f"{chart.name}.svg").exists()]
+    if not find_spec("matplotlib"):
+        return not missing
+    from evals.plots import draw
+
+    for chart in folder.charts:
+        draw(chart, folder.plots)
+    return True
+
+
+@click.command()
+@click.argument(
+    "folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(file_okay=False, exists=True, path_type=Path)
+)
+@click.option(
+    "--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), default="report.html", show_default=True
+)
+@click.option("--json", "as_json", is_flag=True, help="The comparisons as one JSON object on stdout.")
+def report(folders: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """One HTML page of the run folders DIR..., each compared with the first one of its command.
+
+    The page needs nothing beside it: pictures are inside.
+    """
+    import json
+
+    from rich.console import Console
+
+    from evals import paired
+    from evals.report_page import compare_runs, page
+    from evals.run_folder import RunFolder, write_whole
+
+    runs = [RunFolder.open(folder) for folder in folders]
+    for run in runs:
+        _draw(run)
+    comparisons = compare_runs(runs)
+    write_whole(out, page(runs, comparisons))
+    if as_json:
+        click.echo(json.dumps({"page": str(out), "comparisons": [one.model_dump() for one in comparisons]}))
+        return
+    if comparisons:
+        paired.table(comparisons).show(Console())
+    click.echo(f"{out} has {len(runs)} {'run' if len(runs) == 1 else 'runs'}", err=True)

@@ -1,0 +1,72 @@
+"""A table of an evaluation: raw cells, with how each column is shown, as Markdown, as JSON and on a console."""
+
+import re
+from typing import Self
+
+from pydantic import model_validator
+from rich.console import Console
+
+from memory.records import Record
+
+Cell = str | int | float | None
+
+
+class Column(Record):
+    """A heading, and how the numbers below it are shown."""
+
+    name: str
+    format: str = ""
+    """Python's format of its numbers: ".1%", ".2f", ","; "" as they are."""
+
+    def show(self, cell: Cell) -> str:
+        if cell is None:
+            return ""
+        return cell if isinstance(cell, str) else format(cell, self.format)
+
+
+class Table(Record):
+    """Rows of cells below headings."""
+
+    name: str
+    """Of its files, without ending."""
+    caption: str
+    """What its numbers are, in a sentence or two."""
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @model_validator(mode="after")
+    def _is_rectangular(self) -> Self:
+        if any(len(row) != len(self.columns) for row in self.rows):
+            raise ValueError(f"a row of the table {self.name!r} is not as long as its headings")
+        return self
+
+    @property
+    def shown(self) -> list[list[str]]:
+        """The rows as text."""
+        return [[column.show(cell) for column, cell in zip(self.columns, row, strict=True)] for row in self.rows]
+
+    @property
+    def is_numeric(self) -> list[bool]:
+        """Of each column, whether all that it holds are numbers."""
+        return [all(not isinstance(row[place], str) for row in self.rows) for place in range(len(self.columns))]
+
+    def markdown(self) -> str:
+        """The caption, then the table; a bar in a cell is escaped."""
+        numeric = self.is_numeric
+        lines = [[_escaped(column.name) for column in self.columns], ["---:" if right else "---" for right in numeric]]
+        lines += [[_escaped(text) for text in row] for row in self.shown]
+        return f"{self.caption}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+    def show(self, console: Console) -> None:
+        """On a console, however narrow: a cell is never cut."""
+        grid = [[column.name for column in self.columns], *self.shown]
+        widths = [max(map(len, cells)) for cells in zip(*grid, strict=True)]
+        console.print(self.caption, markup=False, highlight=False, soft_wrap=True)
+        for line in grid:
+            cells = zip(line, widths, self.is_numeric, strict=True)
+            text = "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells)
+            console.print(text.rstrip(), markup=False, highlight=False, soft_wrap=True)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", "\\|")

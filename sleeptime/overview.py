@@ -1,0 +1,134 @@
+"""What can be seen of a snapshot without a model: its symbols, its history, and which files will be asked about."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from agent.checks import is_test_file
+from agent.errors import RepositoryError
+from agent.repo_map import mentions
+from agent.symbol_cache import SymbolCache
+from agent.symbol_rank import Ranking, SymbolGraph
+from agent.symbol_table import SymbolTable, symbols_of
+from agent.workspace import Blob, Repository
+from memory.experiences import ExperienceLog
+from memory.home import MemoryHome
+from memory.records import Experience
+from sleeptime.expected_use import Signs, file_use
+from sleeptime.history import History, read_history
+from sleeptime.study_cache import StudyCache, TestReport
+
+_SLICE = 0.3  # seconds of parsing between two looks at the time
+_QUESTIONS = 50
+_FADES = 0.9  # what a question says less than the one after it
+_TRUNKS = ("origin/HEAD", "main", "master", "origin/main", "origin/master", "trunk", "develop")
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One snapshot, seen as a whole."""
+
+    table: SymbolTable
+    history: History
+    signs: Signs
+    paths: tuple[str, ...]
+    """All regular files."""
+
+    @cached_property
+    def graph(self) -> SymbolGraph:
+        return SymbolGraph(self.table)
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """Of no task in particular."""
+        return self.graph.rank({}, {})
+
+    @cached_property
+    def use(self) -> dict[str, float]:
+        """For each source file that is no test, the chance that the next question is about it."""
+        sources = [path for path in self.table.paths if not is_test_file(path)]
+        central = dict(zip(self.table.paths, self.ranking.files.tolist(), strict=True))
+        signs = Signs(
+            failing=self.signs.failing,
+            branch=self.signs.branch,
+            asked=self.signs.asked,
+            churn=self.history.churn,
+            central=central,
+        )
+        return file_use(signs, sources)
+
+
+def look_over(
+    repository: Repository,
+    home: MemoryHome,
+    cache: StudyCache,
+    experiences: ExperienceLog,
+    snapshot: str,
+    files: Sequence[Blob],
+    report: TestReport | None,
+    go_on: Callable[[], None],
+) -> Overview:
+    """The overview of a snapshot, whose regular files are given.
+
+    `go_on` raises where there is no time left; what was parsed until then is kept. RepositoryError, StoreError.
+    """
+    table = _symbols(repository, home, snapshot, go_on)
+    history = read_history(repository, cache, go_on)
+    paths = tuple(blob.path for blob in files)
+    signs = Signs(
+        failing=_failing(report),
+        branch=dict.fromkeys(_open_work(repository, snapshot), 1.0),
+        asked=_asked(experiences.latest(_QUESTIONS), table.paths),
+    )
+    return Overview(table, history, signs, paths)
+
+
+def _symbols(repository: Repository, home: MemoryHome, snapshot: str, go_on: Callable[[], None]) -> SymbolTable:
+    with SymbolCache(home.symbols) as cache:
+        seconds = _SLICE
+        while True:
+            table = symbols_of(repository, snapshot, cache, seconds)
+            if not table.left_out or not table.parsed:  # all is parsed, or there are more files than are read
+                return table
+            go_on()
+
+
+def _failing(report: TestReport | None) -> dict[str, float]:
+    weights: dict[str, float] = {}
+    for suspect in report.suspects if report else ():
+        weights[suspect.path] = max(weights.get(suspect.path, 0.0), suspect.score)
+    return weights
+
+
+def _open_work(repository: Repository, snapshot: str) -> list[str]:
+    """The paths that differ from where this branch left the trunk, or on the trunk from HEAD."""
+    base = _branched_off(repository)
+    if base is None:
+        return []
+    listed = repository.git("diff-tree", "-r", "--name-only", "--no-renames", "-z", base, snapshot)
+    return [path.decode("utf-8", "surrogateescape") for path in listed.split(b"\0") if path]
+
+
+def _branched_off(repository: Repository) -> str | None:
+    """The last commit that HEAD shares with the trunk, wherever that is; HEAD itself where there is none."""
+    head = repository.head
+    if head is None:
+        return None
+    refs = repository.git("for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes").decode().split("\n")
+    trunk = next((ref for name in _TRUNKS for ref in (f"refs/heads/{name}", f"refs/remotes/{name}") if ref in refs), "")
+    try:
+        return repository.git("merge-base", "HEAD", trunk).decode().strip() if trunk else head
+    except RepositoryError:  # they have nothing in common
+        return head
+
+
+def _asked(experiences: Sequence[Experience], paths: Sequence[str]) -> dict[str, float]:
+    """What earlier tasks named, and what their patches changed; later ones say more."""
+    weights: dict[str, float] = {}
+    there = set(paths)
+    for age, experience in enumerate(experiences):
+        _, named = mentions(experience.task.request, paths)
+        changed = {line[6:].strip() for line in experience.patch.splitlines() if line.startswith("+++ b/")}
+        for path, weight in {**named, **dict.fromkeys(changed & there, 1.0)}.items():
+            weights[path] = weights.get(path, 0.0) + weight * _FADES**age
+    return weights

@@ -1,0 +1,39 @@
+"""A table as Markdown and on a console."""
+
+from io import StringIO
+
+import pytest
+from pydantic import ValidationError
+from rich.console import Console
+
+from evals.tables import Column, Table
+
+TABLE = Table(
+    name="rates",
+    caption="Of five.",
+    columns=(Column(name="arm"), Column(name="rate", format=".1%"), Column(name="n")),
+    rows=(("base|notes", 0.25, 4), ("a\nb", None, 1000)),
+)
+
+
+def test_markdown_has_the_caption_and_every_cell() -> None:
+    assert TABLE.markdown() == (
+        "Of five.\n\n| arm | rate | n |\n| --- | ---: | ---: |\n| base\\|notes | 25.0% | 4 |\n| a b |  | 1000 |\n"
+    )
+
+
+def test_a_narrow_console_cuts_no_cell() -> None:
+    console = Console(file=StringIO(), width=12)
+    TABLE.show(console)
+
+    assert isinstance(console.file, StringIO)
+    assert "base|notes  25.0%     4" in console.file.getvalue()
+
+
+def test_a_row_of_another_length_is_refused() -> None:
+    with pytest.raises(ValidationError, match="not as long"):
+        Table(name="x", caption="", columns=(Column(name="a"),), rows=((1, 2),))
+
+
+def test_raw_cells_survive_json() -> None:
+    assert Table.model_validate_json(TABLE.model_dump_json()) == TABLE
