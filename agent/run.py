@@ -3,12 +3,10 @@
 import json
 import os
 import shlex
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
@@ -19,6 +17,7 @@ from agent.detect import detect_test_command
 from agent.embedded import EmbeddedProposer
 from agent.errors import ConfigError, Interrupted, ModelError, RepositoryError
 from agent.graph import run_task
+from agent.interruption import interruptible
 from agent.limits import Limits
 from agent.permissions import Ask, Permissions
 from agent.policy import Policy
@@ -157,7 +156,7 @@ class _Desk:
         where = "" if options.repo == Path(".") else f" --repo {shlex.quote(str(options.repo))}"
         how = f"`sleepwright run --resume {id}{where}` goes on with it."
         try:
-            with _interruptible(context):
+            with interruptible(self.deadline.interrupt, self.sandbox.stop):
                 return run_task(task, context, log)
         except KeyboardInterrupt:
             raise Interrupted(f"Interrupted. {how}") from None
@@ -278,29 +277,6 @@ def _as_begun(options: RunOptions, begun: Begun) -> RunOptions:
         candidates=begun.candidates,
         seed=begun.seed,
     )
-
-
-@contextmanager
-def _interruptible(context: AgentContext) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and SIGHUP end what runs in all threads, which remove their worktrees and raise
-    KeyboardInterrupt. The handler itself does not: an exception in the middle of starting a process would lose it.
-    Only a second signal, where something hangs, is that rude."""
-    is_stopped = False
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal is_stopped
-        if is_stopped:
-            raise KeyboardInterrupt
-        is_stopped = True
-        context.deadline.interrupt()
-        context.sandbox.stop()
-
-    before = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
 
 
 def _is_acceptable(experience: Experience) -> bool:

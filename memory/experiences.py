@@ -8,6 +8,7 @@ import json
 import secrets
 import time
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -45,6 +46,11 @@ _LAYOUT = Layout(called="experience log", application_id=0x536C7077, schema=SCHE
 def new_id() -> str:
     """15 characters: 9 of the time in milliseconds, so that ids sort by age, and 6 of chance."""
     return _base32(time.time_ns() // 1_000_000, 9) + _base32(secrets.randbits(30), 6)
+
+
+def id_from(milliseconds: int, words: str) -> str:
+    """21 characters: 9 of the time, so that ids sort by age, and 12 that the words decide."""
+    return _base32(milliseconds, 9) + _base32(int.from_bytes(sha256(words.encode("utf-8")).digest()[:8]) >> 4, 12)
 
 
 class ExperienceLog:

@@ -10,7 +10,7 @@ from agent.repo_map import mentions
 from agent.symbol_cache import SymbolCache
 from agent.symbol_rank import Ranking, SymbolGraph
 from agent.symbol_table import SymbolTable, symbols_of
-from agent.workspace import Blob, Repository
+from agent.workspace import Repository
 from memory.experiences import ExperienceLog
 from memory.home import MemoryHome
 from memory.records import Experience
@@ -31,8 +31,8 @@ class Overview:
     table: SymbolTable
     history: History
     signs: Signs
-    paths: tuple[str, ...]
-    """All regular files."""
+    knows_tests: bool
+    """Whether the tests had been run on this tree."""
 
     @cached_property
     def graph(self) -> SymbolGraph:
@@ -64,23 +64,21 @@ def look_over(
     cache: StudyCache,
     experiences: ExperienceLog,
     snapshot: str,
-    files: Sequence[Blob],
     report: TestReport | None,
     go_on: Callable[[], None],
 ) -> Overview:
-    """The overview of a snapshot, whose regular files are given.
+    """The overview of a snapshot; `report` is of the tests on it, None where they were not run.
 
     `go_on` raises where there is no time left; what was parsed until then is kept. RepositoryError, StoreError.
     """
     table = _symbols(repository, home, snapshot, go_on)
     history = read_history(repository, cache, go_on)
-    paths = tuple(blob.path for blob in files)
     signs = Signs(
         failing=_failing(report),
         branch=dict.fromkeys(_open_work(repository, snapshot), 1.0),
         asked=_asked(experiences.latest(_QUESTIONS), table.paths),
     )
-    return Overview(table, history, signs, paths)
+    return Overview(table, history, signs, report is not None)
 
 
 def _symbols(repository: Repository, home: MemoryHome, snapshot: str, go_on: Callable[[], None]) -> SymbolTable:

@@ -13,6 +13,9 @@ from pydantic import Field
 
 from memory.records import Anchor, Record, Tokens, now
 
+LIGHT_WORK = 100
+"""Tokens that an item counts beyond its own, so that work without a model has a price too."""
+
 
 class Item(Record):
     """One thing to think about."""
@@ -30,7 +33,12 @@ class Item(Record):
     expected_use: float
     """How likely it is that somebody will soon want what this gives, above 0; compared between all passes."""
     estimated_tokens: int = 0
-    """Of a model, at most; 0 for work without one. Booked while it is under way, so that a kill hides no cost."""
+    """Of a model, at most; 0 for work without one."""
+
+    @property
+    def worth(self) -> float:
+        """Expected use per token: the best item comes first."""
+        return self.expected_use / (self.estimated_tokens + LIGHT_WORK)
 
 
 class PassCount(Record):

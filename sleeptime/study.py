@@ -81,6 +81,11 @@ class Study:
         return {blob.path: blob.id for blob in self.files}
 
     @cached_property
+    def committed(self) -> dict[str, str]:
+        """Blob ids by path, of HEAD's tree."""
+        return {blob.path: blob.id for blob in self.repository.blobs(self.head)} if self.head else {}
+
+    @cached_property
     def head(self) -> str | None:
         """The commit that is checked out; None before the first."""
         return self.repository.head
@@ -107,7 +112,6 @@ class Study:
             self.cache,
             self.experiences,
             self.snapshot,
-            self.files,
             self.test_report,
             self.go_on,
         )
@@ -122,9 +126,11 @@ class Study:
             raise Stopped
 
     def anew(self) -> "Study":
-        """The same desk with the tree as it is now; itself where nothing has changed."""
+        """The same desk with the tree as it is now, and what the tests showed; itself where nothing has changed."""
         snapshot = self.repository.snapshot()
-        return self if snapshot == self.snapshot else replace(self, snapshot=snapshot)
+        seen: Overview | None = self.__dict__.get("overview")
+        is_outdated = seen is not None and not seen.knows_tests and self.test_report is not None
+        return replace(self, snapshot=snapshot) if is_outdated or snapshot != self.snapshot else self
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,6 @@ MOST_FAILURES = 3
 """An item that failed as often is left alone until its inputs change."""
 _MOST_CUTS = 3
 """An item during which the process died as often goes to the end: it may be the reason."""
-_LIGHT_WORK = 100
-"""Tokens that an item counts beyond its own, so that work without a model has a price too."""
 
 R = TypeVar("R", bound=Record)
 
@@ -133,7 +131,7 @@ class WorkQueue:
             connection.execute("DELETE FROM offered")
             for item in items:
                 connection.execute("INSERT OR IGNORE INTO offered VALUES (?)", (item.key,))
-                values = (item.key, pass_name, item.about, _worth(item), item.estimated_tokens, at, SCHEMA)
+                values = (item.key, pass_name, item.about, item.worth, item.estimated_tokens, at, SCHEMA)
                 connection.execute(
                     "INSERT INTO items (key, pass, about, state, worth, tokens, queued_at, schema, record)"
                     " VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = 'waiting',"
@@ -236,6 +234,13 @@ class WorkQueue:
             ).fetchall()
             return [self._item(*row) for row in rows]
 
+    def unfinished(self, items: Sequence[Item]) -> list[Item]:
+        """Those of the items that have not been thought out."""
+        with self._database.open() as connection:
+            rows = connection.execute("SELECT key FROM items WHERE state = 'finished'").fetchall()
+        finished = {key for (key,) in rows}
+        return [item for item in items if item.key not in finished]
+
     def failed(self) -> list[tuple[Item, str]]:
         """The items that have failed and why."""
         with self._database.open() as connection:
@@ -266,11 +271,6 @@ def _written(record: Record) -> str:
 
 def _write_run(connection: Connection, run: SleepRun) -> None:
     connection.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", (run.id, SCHEMA, _written(run)))
-
-
-def _worth(item: Item) -> float:
-    """Expected use per token."""
-    return item.expected_use / (item.estimated_tokens + _LIGHT_WORK)
 
 
 def _is_alike(item: Item, first: Item) -> bool:

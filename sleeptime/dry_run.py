@@ -1,0 +1,48 @@
+"""What a sleep would think about and change, without doing it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from memory.records import Note
+from sleeptime.records import Item
+from sleeptime.study import Pass, Study
+from sleeptime.work_queue import WorkQueue
+
+LIGHT = ("survey", "reflect", "merge")
+"""Passes whose work without a model only looks; what they would change is shown, the others' items are only named."""
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """An item that is still to be thought about, and what would come of it, as far as that can be told."""
+
+    item: Item
+    added: tuple[Note, ...] = ()
+    edited: tuple[tuple[Note, Note], ...] = ()
+    """Before and after."""
+    forgotten: tuple[Note, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+def foresee(study: Study, passes: Sequence[Pass], queue: WorkQueue) -> list[Foreseen]:
+    """For every item that is not finished, best first. Nothing is written but caches."""
+    found = []
+    for each in passes:
+        for item in queue.unfinished(list(each.items(study))):
+            study.go_on()
+            is_light = each.name in LIGHT and not item.estimated_tokens
+            found.append(_changes(item, each, study) if is_light else Foreseen(item))
+    return sorted(found, key=lambda foreseen: -foreseen.item.worth)
+
+
+def _changes(item: Item, thinker: Pass, study: Study) -> Foreseen:
+    findings = thinker.work(item, study)
+    log = study.notes.log
+    before = {note.id: note for note in log.notes([note.id for note in findings.edits])}
+    return Foreseen(
+        item,
+        added=findings.notes,
+        edited=tuple((before[note.id], note) for note in findings.edits if note.id in before),
+        forgotten=tuple(log.notes(findings.forget)),
+        dropped=findings.dropped,
+    )

@@ -1,0 +1,197 @@
+"""One sleep from its options to an exit code: puts the pieces together, shows how it goes and what it came to."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rich.console import Console
+
+from agent.detect import detect_test_command
+from agent.embedded import EmbeddedProposer
+from agent.endpoint import checked_url, is_loopback
+from agent.interruption import interruptible
+from agent.limits import Limits
+from agent.policy import Policy
+from agent.run import is_served
+from agent.sandbox import Sandbox, bwrap_problem, open_sandbox
+from agent.state import Proposer
+from agent.workspace import Repository
+from memory.config import MemoryConfig
+from memory.errors import UserError
+from memory.experiences import ExperienceLog, new_id
+from memory.home import MemoryHome
+from memory.note_store import NoteStore
+from sleeptime.dry_run import foresee
+from sleeptime.passes.survey import Survey
+from sleeptime.progress import SleepProgress
+from sleeptime.records import SleepRun
+from sleeptime.report import show_foreseen, show_run
+from sleeptime.sleep_pass import sleep
+from sleeptime.study import Pass, Study
+from sleeptime.study_cache import StudyCache
+from sleeptime.work_queue import WorkQueue, only_sleeper
+
+if TYPE_CHECKING:
+    from agent.served import ServedModel
+
+INTERRUPTED = 130
+OWN_TOKENS = 500_000
+"""Tokens of a model on this machine that a sleep may use; of one elsewhere, none without being told."""
+_LOOK_EVERY = 2.0
+"""Seconds between two looks at the tree, while there is nothing to think about."""
+
+
+@dataclass(frozen=True)
+class SleepOptions:
+    """What the user asked for; the defaults are the command's."""
+
+    repo: Path = Path(".")
+    passes: tuple[str, ...] = ()
+    """Names; empty for all."""
+    budget: int | None = None
+    """Tokens of a served model; None for OWN_TOKENS where it is on this machine, else 0."""
+    once: bool = False
+    """Whether to end where nothing is left to think about, instead of waiting for changes."""
+    dry_run: bool = False
+    test_command: str | None = None
+    """None to look for one, "" for none."""
+    model: str | None = None
+    base_url: str | None = None
+    sandbox: Literal["auto", "bwrap", "none"] = "auto"
+    as_json: bool = False
+
+
+class Waker:
+    """Whether to give way; a signal handler says so."""
+
+    def __init__(self) -> None:
+        self.is_set = False  # a plain flag, because a lock in a signal handler can wait for itself
+
+    def set(self) -> None:
+        self.is_set = True
+
+    def __call__(self) -> bool:
+        return self.is_set
+
+
+def all_passes() -> list[Pass]:
+    """The passes in the order of their price."""
+    return [Survey()]
+
+
+def run_sleep(options: SleepOptions, out: Console, err: Console) -> int:
+    """Sleep; returns the exit code: 0 where it ended by itself, 130 where it was interrupted."""
+    passes = _chosen(options.passes)
+    waker = Waker()
+    with ExitStack() as stack:
+        repository = Repository.open(options.repo)
+        home = MemoryHome.for_repository(repository.common_dir)
+        if not options.dry_run:
+            stack.enter_context(only_sleeper(home))
+            repository.clean_leftovers(home.worktrees)
+        sandbox = open_sandbox(options.sandbox)
+        progress = stack.enter_context(SleepProgress(err))
+        stack.enter_context(interruptible(waker.set, sandbox.stop))
+        study = stack.enter_context(open_study(options, repository, home, sandbox, waker, progress))
+        queue = stack.enter_context(WorkQueue(home))
+        if options.dry_run:
+            foreseen = foresee(study, passes, queue)
+            progress.pause()
+            show_foreseen(foreseen, out, options.as_json)
+            return 0
+        while True:
+            run = SleepRun(id=study.run, model=study.model.name if study.model else None, budget=study.budget)
+            run = sleep(study, passes, queue, run, progress.show)
+            progress.pause()
+            show_run(run, out, options.as_json)
+            if run.stopped or options.once:
+                return INTERRUPTED if run.stopped else 0
+            study = _wait_for_changes(study, progress)
+            if study.stop():
+                return INTERRUPTED
+
+
+@contextmanager
+def open_study(
+    options: SleepOptions,
+    repository: Repository,
+    home: MemoryHome,
+    sandbox: Sandbox,
+    waker: Waker,
+    progress: SleepProgress,
+) -> Iterator[Study]:
+    """The desk to sleep at. Raises UserError where the model, the notes or the repository cannot be used."""
+    with ExitStack() as stack:
+        budget = _budget(options)
+        served = stack.enter_context(_open_model(options, budget, progress)) if budget else None
+        if sandbox.name == "none" and options.sandbox == "auto":
+            progress.notice(f"Commands run without a sandbox: {bwrap_problem()}")
+        given = options.test_command
+        yield Study(
+            repository=repository,
+            home=home,
+            notes=stack.enter_context(NoteStore.open(repository.root, MemoryConfig.from_environment(os.environ))),
+            experiences=stack.enter_context(ExperienceLog(home.experiences)),
+            cache=stack.enter_context(StudyCache(home)),
+            sandbox=sandbox,
+            proposer=_proposer(served, progress),
+            model=served.model if served else None,
+            snapshot=repository.snapshot(),
+            test_command=detect_test_command(repository.root) if given is None else given.strip() or None,
+            run=new_id(),
+            budget=budget,
+            stop=waker,
+            notice=progress.notice,
+        )
+
+
+def _budget(options: SleepOptions) -> int:
+    """Tokens; 0 where the embedded model does it all."""
+    if not is_served(options.model, options.base_url):
+        return 0
+    if options.budget is not None:
+        return options.budget
+    url = options.base_url or os.environ.get("OPENAI_BASE_URL")
+    return OWN_TOKENS if url and is_loopback(checked_url(url)) else 0
+
+
+@contextmanager
+def _open_model(options: SleepOptions, budget: int, progress: SleepProgress) -> "Iterator[ServedModel]":
+    # Importing the openai package takes most of a CPU second, which the embedded model need not pay.
+    from agent.served import open_served
+
+    with open_served(options.model, options.base_url, progress.notice, Limits(tokens=budget, calls=None)) as served:
+        yield served
+
+
+def _proposer(served: "ServedModel | None", progress: SleepProgress) -> Proposer:
+    if served is None:
+        return EmbeddedProposer(Policy())
+    from agent.single import SingleProposer
+
+    return SingleProposer(served.model, context=served.context, notice=progress.notice)
+
+
+def _wait_for_changes(study: Study, progress: SleepProgress) -> Study:
+    """The desk as it is when the tree has changed, for a new run; as it was where it is time to give way."""
+    progress.wait("nothing is left to think about; waiting for changes")
+    looked = time.monotonic()
+    while not study.stop():
+        time.sleep(0.1)
+        if time.monotonic() - looked > _LOOK_EVERY:
+            looked = time.monotonic()
+            if (changed := study.anew()) is not study:
+                return replace(changed, run=new_id())
+    return study
+
+
+def _chosen(names: Sequence[str]) -> list[Pass]:
+    passes = all_passes()
+    known = [each.name for each in passes]
+    if unknown := [name for name in names if name not in known]:
+        raise UserError(f"There is no pass {unknown[0]!r}: the passes are {', '.join(known)}.")
+    return [each for each in passes if not names or each.name in names]
