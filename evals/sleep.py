@@ -1,0 +1,217 @@
+"""Does sleep pay? The same questions of the same model, after a sleep on the repository and without one.
+
+Three arms: *without* memory; *with* what was worked out while the repository was as its sleeper saw it; *shuffled*,
+with what was worked out on another scene, which must gain nothing. Test-time tokens are those of the answer to a
+question; sleep's are counted apart.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from agent.embedded import EmbeddedProposer
+from agent.graph import solve
+from agent.policy import Policy
+from agent.sandbox import Sandbox
+from agent.state import AgentContext, Proposer, Stage
+from agent.workspace import Repository
+from evals.sleep_suites import TESTS, Question, Scene, Suite, begin, move_on
+from memory.config import MemoryConfig
+from memory.experiences import ExperienceLog, new_id
+from memory.home import MemoryHome
+from memory.note_store import NoteStore
+from memory.records import Record, Task
+from memory.work_tree import WorkTree
+from sleeptime.passes.presolve import Presolve
+from sleeptime.passes.tests import Tests
+from sleeptime.records import SleepRun
+from sleeptime.sleep_pass import sleep
+from sleeptime.study import Study
+from sleeptime.study_cache import StudyCache
+from sleeptime.work_queue import WorkQueue, only_sleeper
+
+Arm = Literal["without", "with", "shuffled"]
+ARMS: tuple[Arm, ...] = ("without", "with", "shuffled")
+BUDGETS = (8, 32, 128)
+"""Candidates of a run: the paper's test-time budget."""
+
+
+class Slept(Record):
+    """What sleep on a scene came to."""
+
+    scene: str
+    questions: int
+    """That are asked about it."""
+    notes: int
+    answers: int
+    prompt: int
+    completion: int
+    seconds: float
+
+
+class Trial(Record):
+    """One question, once."""
+
+    question: str
+    scene: str
+    suite: Suite
+    arm: Arm
+    budget: int
+    anticipated: bool
+    kind: str
+    solved: bool
+    was_known: bool
+    """Whether an answer of sleep's won without a sample."""
+    prompt: int
+    completion: int
+    seconds: float
+    touched: tuple[str, ...]
+    """The files that the winner changes."""
+    right: tuple[str, ...]
+
+    @property
+    def precision(self) -> float | None:
+        """Of the files touched; None where there are none."""
+        return sum(path in self.right for path in self.touched) / len(self.touched) if self.touched else None
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What all trials share."""
+
+    folder: Path
+    """Scratch; one folder a scene."""
+    proposer: Proposer
+    sandbox: Sandbox
+    seed: int = 0
+
+    def repository(self, scene: Scene) -> Path:
+        return self.folder / scene.name / "repository"
+
+    def home(self, scene: Scene) -> MemoryHome:
+        home = MemoryHome(self.folder / scene.name / "home")
+        home.worktrees.mkdir(parents=True, exist_ok=True)
+        return home
+
+
+class _Silence:
+    """A progress that nobody watches."""
+
+    def step(self, stage: Stage, done: int, total: int) -> None:
+        pass
+
+    def notice(self, text: str) -> None:
+        pass
+
+
+def embedded_desk(folder: Path, sandbox: Sandbox, seed: int) -> Desk:
+    """With the model that is shipped."""
+    return Desk(folder, EmbeddedProposer(Policy()), sandbox, seed)
+
+
+def fall_asleep(scene: Scene, desk: Desk) -> Slept:
+    """Make the scene's repository and sleep on it until nothing is left to think about."""
+    begin(scene, desk.repository(scene))
+    began = time.monotonic()
+    with _study(scene, desk) as study, WorkQueue(study.home) as queue:
+        run = sleep(study, [Tests(), Presolve()], queue, SleepRun(id=study.run))
+        notes = study.notes.log.notes()
+    return Slept(
+        scene=scene.name,
+        questions=len(scene.questions),
+        notes=len(notes),
+        answers=sum(note.answer is not None for note in notes),
+        prompt=run.tokens.prompt,
+        completion=run.tokens.completion,
+        seconds=time.monotonic() - began,
+    )
+
+
+def ask(
+    scenes: Sequence[Scene],
+    suite: Suite,
+    desk: Desk,
+    budgets: Sequence[int] = BUDGETS,
+    arms: Sequence[Arm] = ARMS,
+    tell: Callable[[Trial], None] = lambda trial: None,
+) -> Iterator[Trial]:
+    """Ask every question of the scenes, which were slept on, in every arm at every budget."""
+    for place, scene in enumerate(scenes):
+        move_on(scene, desk.repository(scene))
+        other = scenes[(place + 1) % len(scenes)]
+        for question in scene.questions:
+            for budget in budgets:
+                for arm in arms:
+                    trial = _trial(question, scene, other if arm == "shuffled" else scene, suite, arm, budget, desk)
+                    tell(trial)
+                    yield trial
+
+
+def _trial(
+    question: Question, scene: Scene, remembered: Scene, suite: Suite, arm: Arm, budget: int, desk: Desk
+) -> Trial:
+    """`remembered` is the scene whose memory is at hand."""
+    repository = Repository.open(desk.repository(scene))
+    task = Task(
+        request=question.request,
+        repo=str(repository.root),
+        base_commit=repository.head,
+        snapshot=repository.snapshot(),
+        test_command=question.test_command,
+    )
+    with ExitStack() as stack:
+        tree = WorkTree.open(repository.root)
+        store = NoteStore(tree, desk.home(remembered), MemoryConfig())
+        context = AgentContext(
+            repository=repository,
+            worktrees=desk.home(scene).worktrees,
+            proposer=desk.proposer,
+            sandbox=desk.sandbox,
+            progress=_Silence(),
+            candidates=budget,
+            seed=desk.seed,
+            memory=None if arm == "without" else stack.enter_context(store),
+            reads_notes=False,
+        )
+        found = solve(task, context)
+    return Trial(
+        question=question.id,
+        scene=scene.name,
+        suite=suite,
+        arm=arm,
+        budget=budget,
+        anticipated=question.anticipated,
+        kind=question.kind,
+        solved=found.status == "passed",
+        was_known=found.was_known,
+        prompt=found.tokens.prompt,
+        completion=found.tokens.completion,
+        seconds=found.seconds["total"],
+        touched=tuple(line[6:] for line in found.patch.splitlines() if line.startswith("+++ b/")),
+        right=question.right,
+    )
+
+
+@contextmanager
+def _study(scene: Scene, desk: Desk) -> Iterator[Study]:
+    repository, home = Repository.open(desk.repository(scene)), desk.home(scene)
+    with ExitStack() as stack:
+        stack.enter_context(only_sleeper(home))
+        yield Study(
+            repository=repository,
+            home=home,
+            notes=stack.enter_context(NoteStore(WorkTree.open(repository.root), home, MemoryConfig())),
+            experiences=stack.enter_context(ExperienceLog(home.experiences)),
+            cache=stack.enter_context(StudyCache(home)),
+            sandbox=desk.sandbox,
+            proposer=desk.proposer,
+            model=None,
+            snapshot=repository.snapshot(),
+            test_command=TESTS,
+            run=new_id(),
+            budget=0,
+            stop=lambda: False,
+        )
