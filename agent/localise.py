@@ -71,10 +71,11 @@ def localise(
     if run is None or not run.failures:
         return Localisation(run.command if run else None, (), _ranked(named, {}))
     failing = tuple(failure.test for failure in run.failures if failure.test)
-    return Localisation(run.command, failing, _suspects(run, named, source))
+    return Localisation(run.command, failing, suspects(run, named, source))
 
 
-def _suspects(run: ProbedRun, named: dict[Line, float], source: Source) -> tuple[Suspect, ...]:
+def suspects(run: ProbedRun, named: Mapping[Line, float], source: Source) -> tuple[Suspect, ...]:
+    """The suspects of a run with failures; `named` are the lines that a task names, with weights."""
     covered = _statements(run, source)
     spectrum = ochiai(covered, [failure.test for failure in run.failures if failure.test], run.passed)
     traced: dict[Line, float] = {}

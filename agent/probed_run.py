@@ -6,7 +6,7 @@ import re
 import shlex
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,11 @@ NO_TESTS = 5
 
 _NAMED_FAILURE = re.compile(r"^(?:FAILED|ERROR) (\S+\.py\S*)|^(?:FAIL|ERROR): (\S+) \(", re.MULTILINE)
 """As pytest and unittest print it."""
+
+
+See = Callable[[Line, Collection[str]], None]
+"""Is told a line and the tests that ran it, "" among them for what ran outside of tests; of a line perhaps several
+times."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +51,21 @@ class ProbedRun:
     lines: dict[Line, set[str]]
     """The tests that ran a line of the worktree; "" stands for what ran outside of tests. Lines that only passing tests
     ran are left out."""
+    seconds: dict[str, float]
+    """How long each test took, its set-up included; of those that came to an end."""
 
 
 def probed_run(
-    worktree: Path, command: str, sandbox: Sandbox, timeout: float, readable: Sequence[Path] = ()
+    worktree: Path,
+    command: str,
+    sandbox: Sandbox,
+    timeout: float,
+    readable: Sequence[Path] = (),
+    see: See | None = None,
 ) -> ProbedRun:
     """Run `command` in `worktree` for at most `timeout` seconds; it sees `readable` besides the worktree.
 
+    `see` is told of every line of the worktree that ran, also those that only passing tests ran.
     Where the probe gets no foothold (another language, an isolated interpreter), failures are read from the output.
     """
     worktree = Path(os.path.realpath(worktree))
@@ -71,9 +84,11 @@ def probed_run(
             writable=(folder,),
         )
         run = run.model_copy(update={"command": command})
-        failures, passed = _outcomes(_records(folder / "outcomes"), run.output)
+        failures, passed, seconds = _outcomes(_records(folder / "outcomes"), run.output)
         lines = _lines(folder, worktree, {"", *(failure.test for failure in failures)})
-    return ProbedRun(run, failures or _failures_in_output(run), passed, lines)
+        if see:
+            _show_all(folder, worktree, see)
+    return ProbedRun(run, failures or _failures_in_output(run), passed, lines, seconds)
 
 
 def _with_probe_path(command: str) -> str:
@@ -93,8 +108,10 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
                 continue  # cut by a kill
 
 
-def _outcomes(records: Iterator[dict[str, Any]], output: str) -> tuple[tuple[Failure, ...], frozenset[str]]:
-    """The failures in the order of the run, and the tests that passed.
+def _outcomes(
+    records: Iterator[dict[str, Any]], output: str
+) -> tuple[tuple[Failure, ...], frozenset[str], dict[str, float]]:
+    """The failures in the order of the run, the tests that passed, and how long tests took.
 
     A test without an end hung until the command was killed, or took its process along; what is known of it is where
     it was at the deadline, or what the process said last.
@@ -102,15 +119,21 @@ def _outcomes(records: Iterator[dict[str, Any]], output: str) -> tuple[tuple[Fai
     files: dict[str, str] = {}
     outcomes: dict[str, set[str]] = {}
     tracebacks: dict[str, str] = {}
+    began: dict[str, float] = {}
+    seconds: dict[str, float] = {}
     for record in records:
         test = record["test"]
+        if record["outcome"] == "started":
+            began[test] = record["at"]
+        else:
+            seconds[test] = max(0.0, record["at"] - began.get(test, record["at"]))
         files[test] = record["file"]
         outcomes.setdefault(test, set()).add(record["outcome"])
         if record.get("traceback"):
             tracebacks.setdefault(test, record["traceback"])
     failed = [test for test, seen in outcomes.items() if "failed" in seen or not seen & {"passed", "skipped"}]
     passed = frozenset(test for test, seen in outcomes.items() if "passed" in seen).difference(failed)
-    return tuple(Failure(test, files[test], tracebacks.get(test, output)) for test in failed), passed
+    return tuple(Failure(test, files[test], tracebacks.get(test, output)) for test in failed), passed, seconds
 
 
 def _failures_in_output(run: CommandRun) -> tuple[Failure, ...]:
@@ -132,6 +155,13 @@ def _lines(folder: Path, worktree: Path, telling: set[str]) -> dict[Line, set[st
         if (place := Line(file.removeprefix(prefix), line)) in lines:
             lines[place].update(contexts)
     return lines
+
+
+def _show_all(folder: Path, worktree: Path, see: See) -> None:
+    prefix = f"{worktree}/"
+    for file, line, contexts in _covered(folder):
+        if file.startswith(prefix):
+            see(Line(file.removeprefix(prefix), line), contexts)
 
 
 def _covered(folder: Path) -> Iterator[tuple[str, int, list[str]]]:

@@ -55,7 +55,10 @@ def file_text(path: str, purpose: str, signatures: Sequence[str], more: int) -> 
 
 
 def ties_text(path: str, ties: FileTies) -> str:
-    """A note on what a file hangs together with; "" where nothing is known."""
+    """A note on what a file hangs together with; "" where that is no more than a test beside it."""
+    folder = path.rpartition("/")[0]
+    if not ties.users and not ties.together and all(test.rpartition("/")[0] == folder for test in ties.tests):
+        return ""
     parts = []
     if ties.users:
         users = ", ".join(f"{user.path} ({', '.join(user.names[:_MOST_NAMES])})" for user in ties.users[:_MOST_USERS])

@@ -27,6 +27,7 @@ from memory.home import MemoryHome
 from memory.note_store import NoteStore
 from sleeptime.dry_run import foresee
 from sleeptime.passes.survey import Survey
+from sleeptime.passes.tests import Tests
 from sleeptime.progress import SleepProgress
 from sleeptime.records import SleepRun
 from sleeptime.report import show_foreseen, show_run
@@ -80,7 +81,7 @@ class Waker:
 
 def all_passes() -> list[Pass]:
     """The passes in the order of their price."""
-    return [Survey()]
+    return [Survey(), Tests()]
 
 
 def run_sleep(options: SleepOptions, out: Console, err: Console) -> int:

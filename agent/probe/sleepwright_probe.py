@@ -44,12 +44,13 @@ class Probe:
     def begin(self, test: str, file: str) -> None:
         self._test = {"test": test, "file": file}
         os.environ[TEST_VARIABLE] = test
-        append_json(self._outcomes, {**self._test, "outcome": "started"})
+        append_json(self._outcomes, {**self._test, "outcome": "started", "at": time.time()})
         self.switch(test)
 
     def record(self, outcome: str, error: str = "") -> None:
         if self._test is not None:
-            append_json(self._outcomes, {**self._test, "outcome": outcome, "traceback": error[-LONGEST_TRACEBACK:]})
+            ended = {"outcome": outcome, "at": time.time(), "traceback": error[-LONGEST_TRACEBACK:]}
+            append_json(self._outcomes, {**self._test, **ended})
 
     def end(self) -> None:
         self._test = None

@@ -27,7 +27,8 @@ _MOST_TESTS = 2
 _HOT = 6
 _SUBJECTS = 60
 
-_PRIVATE = re.compile(r"^\s*(?:async )?(?:def|class|fn|func|function)?\s*_")
+_LESS_TELLING = re.compile(r"^\s*(?:async )?(?:def|class|fn|func|function)?\s*_|^\w+(?:: [^=]+)? = ")
+"""Private names, and values."""
 
 Think = Callable[[Study], tuple[Note, ...]]
 
@@ -108,7 +109,7 @@ def _describe(own: Anchor, index: int, study: Study) -> Note:
     table, ranking = study.overview.table, study.overview.ranking
     begin, end = np.searchsorted(table.definition_file, [index, index + 1]).tolist()
     signatures = {place: table.signatures[place] for place in range(begin, end)}
-    public = [place for place, line in signatures.items() if not _PRIVATE.search(line)] or list(signatures)
+    public = [place for place, line in signatures.items() if not _LESS_TELLING.search(line)] or list(signatures)
     best = sorted(public, key=lambda place: (-ranking.definitions[place], place))[:MOST_SIGNATURES]
     content = study.repository.contents([own.blob])[0]
     shown = [signatures[place] for place in sorted(best)]
