@@ -6,7 +6,7 @@ question; sleep's are counted apart.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,18 +136,19 @@ def ask(
     desk: Desk,
     budgets: Sequence[int] = BUDGETS,
     arms: Sequence[Arm] = ARMS,
-    tell: Callable[[Trial], None] = lambda trial: None,
 ) -> Iterator[Trial]:
     """Ask every question of the scenes, which were slept on, in every arm at every budget."""
     for place, scene in enumerate(scenes):
         move_on(scene, desk.repository(scene))
         other = scenes[(place + 1) % len(scenes)]
         for question in scene.questions:
-            for budget in budgets:
-                for arm in arms:
-                    trial = _trial(question, scene, other if arm == "shuffled" else scene, suite, arm, budget, desk)
-                    tell(trial)
-                    yield trial
+            for arm, budget in plan(budgets, arms):
+                yield _trial(question, scene, other if arm == "shuffled" else scene, suite, arm, budget, desk)
+
+
+def plan(budgets: Sequence[int], arms: Sequence[Arm]) -> list[tuple[Arm, int]]:
+    """The runs of each question; the control at the smallest budget only, where sleep gains most."""
+    return [(arm, budget) for budget in budgets for arm in arms if arm != "shuffled" or budget == min(budgets)]
 
 
 def _trial(

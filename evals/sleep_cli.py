@@ -71,22 +71,24 @@ def sleep(
         "repositories": repositories,
     }
     folder = RunFolder.begin(out or new_folder("sleep"), RunConfig.of("sleep", suite, options, seeds=[seed]))
-    with TemporaryDirectory(prefix="sleepwright-sleep-") as scratch, folder.samples() as samples:
+    with (
+        TemporaryDirectory(prefix="sleepwright-sleep-") as scratch,
+        folder.samples() as samples,
+        folder.samples("sleeps") as kept,
+    ):
         desk = bench.embedded_desk(Path(scratch).resolve(), open_sandbox(sandbox), seed)
         slept = []
         for scene in scenes:
             slept.append(bench.fall_asleep(scene, desk))
+            kept.append(slept[-1].model_dump(mode="json"))
             click.echo(f"slept on {scene.name}: {slept[-1].answers} answers, {slept[-1].seconds:.1f} s", err=True)
-        total = sum(len(scene.questions) for scene in scenes) * len(budgets) * len(chosen_arms)
+        total = sum(len(scene.questions) for scene in scenes) * len(bench.plan(budgets, chosen_arms))
         trials = []
         for trial in bench.ask(scenes, suite, desk, budgets, chosen_arms):  # type: ignore[arg-type]
             trials.append(trial)
             samples.append(trial.model_dump(mode="json"))
             result = "known" if trial.was_known else "solved" if trial.solved else "-"
             click.echo(f"{len(trials)}/{total} {trial.question} {trial.arm} {trial.budget}: {result}", err=True)
-    with folder.samples("sleeps") as kept:
-        for each in slept:
-            kept.append(each.model_dump(mode="json"))
     tables = [sleep_tables.curve(trials), sleep_tables.savings(trials), sleep_tables.amortised(trials, slept)]
     tables.append(sleep_tables.sleeps(slept))
     for table in tables:

@@ -184,7 +184,7 @@ def _costs(
 ) -> tuple[list[float], list[float]] | None:
     """Of each question without sleep and with it; None where one of the arms is missing."""
     asleep = {each.scene: each.completion + price * each.prompt for each in slept}
-    without, with_sleep = (_of(trials, group, arm, budget) for arm in ("without", "with"))  # type: ignore[arg-type]
+    without, with_sleep = (_of(trials, group, arm, budget) for arm in ("without", "with"))
     if not (without and with_sleep):
         return None
     before = [T * (trial.completion + price * trial.prompt) for trial in without]

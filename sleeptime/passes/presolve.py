@@ -17,15 +17,15 @@ from agent.git_command import run_git
 from agent.graph import solve
 from agent.state import AgentContext, Stage
 from memory.note_rules import MOST_ANCHORS
-from memory.records import Anchor, Answer, Experience, Note, Task
+from memory.records import Anchor, Answer, Experience, Note, Task, Tokens
 from sleeptime.records import Item, item_key
 from sleeptime.study import Findings, Study
 from sleeptime.study_cache import FailingTest, TestReport
 
 VERSION = 1
-CANDIDATES = 128
-"""Of the embedded model, as a run of the user's samples."""
-SERVED_CANDIDATES = 4
+CANDIDATES = (128, 512)
+"""Of the embedded model: as a run of the user's samples, and where none of them passes, as only sleep has time for."""
+SERVED_CANDIDATES = (4,)
 SERVED_TOKENS = 60_000
 """Booked for an item of a served model."""
 ITEM_SECONDS = 900.0
@@ -153,29 +153,32 @@ def _mend(item: Item, report: TestReport, study: Study) -> Findings:
     if command is None:
         return Findings(dropped=(f"{item.about}: its tests cannot be run without the other failing ones",))
     request = f"make the failing tests of {file} pass" if file else "make the failing tests pass"
-    found = _solve(request, command, study)
+    found, tokens = _solve(request, command, study)
     if found.status != "passed":
-        return Findings(tokens=found.tokens, dropped=(f"{item.about}: no candidate passes",))
+        return Findings(tokens=tokens, dropped=(f"{item.about}: no candidate passes",))
     names = ", ".join(tests[:3]) + (f" and {len(tests) - 3} more" if len(tests) > 3 else "")
-    note = _note(f"{names or 'The test command'} fails, and this mends it", found, item.inputs[:1], study)
+    note = _note(f"{names or 'The test command'} fails, and this mends it", found, tokens, item.inputs[:1], study)
     answer = Answer(patch=found.patch, tests=tuple(tests), request="" if tests else request)
-    return Findings(notes=(note.model_copy(update={"answer": answer}),), tokens=found.tokens)
+    return Findings(notes=(note.model_copy(update={"answer": answer}),), tokens=tokens)
 
 
 def _answer(item: Item, study: Study) -> Findings:
     """Work on a request that no failing test stands for: most candidates have to agree."""
     request = item.subject.removeprefix(_REQUEST)
-    found = _solve(request, study.test_command, study)
+    found, tokens = _solve(request, study.test_command, study)
     is_agreed = found.vote.votes > 1 and found.vote.agreement >= MAJORITY
     if found.status not in ("passed", "unchecked") or not is_agreed:
-        return Findings(tokens=found.tokens, dropped=(f"{item.about}: no patch that most candidates agree on",))
-    note = _note(f"Worked out for: {request}", found, item.inputs[:1], study)
+        return Findings(tokens=tokens, dropped=(f"{item.about}: no patch that most candidates agree on",))
+    note = _note(f"Worked out for: {request}", found, tokens, item.inputs[:1], study)
     answer = Answer(patch=found.patch, request=request)
-    return Findings(notes=(note.model_copy(update={"answer": answer}),), tokens=found.tokens)
+    return Findings(notes=(note.model_copy(update={"answer": answer}),), tokens=tokens)
 
 
-def _solve(request: str, command: str | None, study: Study) -> Experience:
-    """What a run of the user's would do; an answer of before, whose tree has moved on, is tried first there too."""
+def _solve(request: str, command: str | None, study: Study) -> tuple[Experience, Tokens]:
+    """What a run of the user's would do, then with more candidates where none passes; and the tokens of all that.
+
+    An answer of before, whose tree has moved on, is tried first, as it is when the user asks.
+    """
     repository = study.repository
     task = Task(
         request=request,
@@ -184,21 +187,31 @@ def _solve(request: str, command: str | None, study: Study) -> Experience:
         snapshot=study.snapshot,
         test_command=command,
     )
-    context = AgentContext(
-        repository=repository,
+    spent = Tokens()
+    for seed, candidates in enumerate(SERVED_CANDIDATES if study.model is not None else CANDIDATES):
+        found = solve(task, _context(study, candidates, seed))
+        spent += found.tokens
+        if found.status in ("passed", "unchecked"):
+            break
+    return found, spent
+
+
+def _context(study: Study, candidates: int, seed: int) -> AgentContext:
+    return AgentContext(
+        repository=study.repository,
         worktrees=study.home.worktrees,
         proposer=study.proposer,
         sandbox=study.sandbox,
         progress=_Quiet(study),
-        candidates=SERVED_CANDIDATES if study.model is not None else CANDIDATES,
+        candidates=candidates,
+        seed=seed,
         memory=study.notes,
         reads_notes=study.model is not None,
         deadline=_GivingWay(study),
     )
-    return solve(task, context)
 
 
-def _note(text: str, found: Experience, evidence: Iterable[Anchor], study: Study) -> Note:
+def _note(text: str, found: Experience, spent: Tokens, evidence: Iterable[Anchor], study: Study) -> Note:
     """Anchored to what it was worked out for, and to all files that it changes."""
     changed = [path for path in _changed(found.patch) if path in study.blobs]
     anchors = {anchor.path: anchor for anchor in [*evidence, *(study.anchor(path) for path in changed)]}
@@ -212,7 +225,7 @@ def _note(text: str, found: Experience, evidence: Iterable[Anchor], study: Study
         anchors=tuple(anchors.values())[:MOST_ANCHORS],
         source=found.model,
         checks=(*tried, f"{found.vote.votes} of {len(found.candidates)} candidates agree"),
-        cost=found.tokens,
+        cost=spent,
     )
 
 
