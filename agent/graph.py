@@ -28,7 +28,6 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
 from agent import nodes
-from agent.reuse import is_known, reuse
 from agent.saved_stages import dump, load
 from agent.state import AgentContext, AgentState, CheckState, Stage
 from memory.experiences import ExperienceLog
@@ -114,7 +113,7 @@ def _build() -> CompiledStateGraph[AgentState, AgentContext, AgentState, AgentSt
     builder = StateGraph(AgentState, context_schema=AgentContext)
     builder.add_node("recall", _kept("recall", nodes.recall))
     builder.add_node("localise", _kept("localise", nodes.localise))
-    builder.add_node("reuse", _kept("reuse", reuse))
+    builder.add_node("reuse", _kept("reuse", nodes.reuse))
     builder.add_node("propose", _kept("propose", nodes.propose))
     builder.add_node("check", _kept_check)
     builder.add_node("choose", nodes.choose)
@@ -122,7 +121,7 @@ def _build() -> CompiledStateGraph[AgentState, AgentContext, AgentState, AgentSt
     builder.add_edge(START, "recall")
     builder.add_edge("recall", "localise")
     builder.add_edge("localise", "reuse")
-    builder.add_conditional_edges("reuse", is_known, {True: "choose", False: "propose"})
+    builder.add_conditional_edges("reuse", nodes.is_answered, {True: "choose", False: "propose"})
     builder.add_conditional_edges("propose", nodes.fan_out, ["check", "choose"])
     builder.add_edge("check", "choose")
     builder.add_edge("choose", "finish")

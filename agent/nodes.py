@@ -11,22 +11,15 @@ from pathlib import Path
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
-from agent.checks import check as check_worktree
-from agent.checks import touches_tests
-from agent.edits import apply_edits
-from agent.errors import EditRefused
-from agent.lint import still_parses
 from agent.localise import Localisation
 from agent.localise import localise as localise_fault
+from agent.reuse import reuse_answers
 from agent.state import AgentContext, AgentState, CheckState, OutOfTime, Proposal
-from agent.vote import FileChange, fingerprint, rank
+from agent.trial import TEST_SECONDS, candidate, check_seconds, checked
 from agent.vote import choose as choose_winner
-from agent.workspace import Repository
+from agent.vote import rank
 from memory.experiences import new_id
-from memory.records import Candidate, Check, CommandRun, Experience, Status, Task, Tokens, Vote
-
-TEST_SECONDS = 60.0
-"""What the test command may take before the change, at least; a fifth of the run's time limit if that is more."""
+from memory.records import Candidate, Experience, Status, Task, Tokens, Vote
 
 
 def recall(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
@@ -69,6 +62,16 @@ def localise(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
         )
     notes = context.memory.recalled(state["notes"]) if context.memory and state["notes"] else ()
     return {"localisation": replace(found, notes=tuple(note.text for note in notes))}
+
+
+def reuse(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
+    """Answers worked out beforehand; where one passes it is all that there is to choose from."""
+    return reuse_answers(state, runtime.context)
+
+
+def is_answered(state: AgentState) -> bool:
+    """Whether `reuse` has found the answer."""
+    return "candidates" in state
 
 
 def propose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
@@ -121,23 +124,6 @@ def check(state: CheckState, runtime: Runtime[AgentContext]) -> AgentState:
     return {"checks": {state["first"]: found}}
 
 
-def checked(proposal: Proposal, task: Task, context: AgentContext, timeout: float) -> Check | None:
-    """The check of a proposal in a worktree of its own; None where the run's limit ended it, which says nothing."""
-    repository = context.repository
-    with repository.worktree(task.snapshot, context.worktrees) as worktree:
-        _make_change(proposal, repository, worktree)
-        found = check_worktree(
-            worktree,
-            lambda path: repository.read(task.snapshot, path),
-            repository.changed_paths(worktree, task.snapshot),
-            task.test_command,
-            context.sandbox,
-            min(timeout, context.deadline.left()),
-            readable=repository.inputs,
-        )
-    return None if found.tests and found.tests.timed_out and context.deadline.passed else found
-
-
 def choose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
     """Give each group's check to all its candidates, and choose the winner."""
     checks = state.get("checks", {})
@@ -181,54 +167,6 @@ def _sample(context: AgentContext, task: Task, worktree: Path, localisation: Loc
         return ()
 
 
-def _make_change(proposal: Proposal, repository: Repository, worktree: Path) -> None:
-    """Do to the worktree, which is at its snapshot, what was proposed; raises EditRefused."""
-    if proposal.tree:
-        repository.restore(worktree, proposal.tree)
-    apply_edits(worktree, proposal.edits)
-
-
-def candidate(proposal: Proposal, repository: Repository, worktree: Path, snapshot: str) -> Candidate:
-    """What a proposal comes to in the worktree, which is left as it was."""
-    edits = proposal.edits
-    if not edits and not proposal.tree:
-        return Candidate(index=0, abstained=proposal.problem or "empty")
-    if edits and all(edit.old.rstrip("\r\n") == edit.new.rstrip("\r\n") for edit in edits):
-        return Candidate(index=0, abstained="no-op")
-    try:
-        _make_change(proposal, repository, worktree)
-    except EditRefused:
-        return Candidate(index=0, abstained="does not apply")
-    patch = repository.diff(worktree, snapshot)
-    changes = [
-        FileChange(path, repository.read(snapshot, path), _content(worktree / path))
-        for path in repository.changed_paths(worktree, snapshot)
-    ]
-    repository.reset(worktree, snapshot)
-    if abstained := _abstention(changes):
-        return Candidate(index=0, patch=patch, abstained=abstained)
-    return Candidate(index=0, patch=patch, fingerprint=fingerprint(changes))
-
-
-def _abstention(changes: Sequence[FileChange]) -> str | None:
-    """Why a change that applies has no vote; None where it has one."""
-    old = {change.path: change.old for change in changes}
-    if not fingerprint(changes):
-        return "no-op"
-    if not all(still_parses(change.path, change.old, change.new) for change in changes if change.new is not None):
-        return "does not parse"
-    if touches_tests(list(old), old.get):
-        return "touches tests"
-    return None
-
-
-def _content(path: Path) -> bytes | None:
-    """What git sees there: of a symlink its target, None where there is nothing."""
-    if path.is_symlink():
-        return bytes(path.readlink())
-    return path.read_bytes() if path.is_file() else None
-
-
 def _status(candidates: Sequence[Candidate], vote: Vote, test_command: str | None) -> Status:
     if vote.winner is None:
         return "no_candidate"
@@ -243,13 +181,3 @@ def _status(candidates: Sequence[Candidate], vote: Vote, test_command: str | Non
 def _test_seconds(context: AgentContext) -> float:
     left = context.deadline.left()
     return TEST_SECONDS if left == float("inf") else min(left, max(TEST_SECONDS, left / 5))
-
-
-def check_seconds(before: CommandRun | None) -> float:
-    """Seconds for the tests of a candidate: a patch that makes them several times slower is no fix.
-
-    Where they did not end before the change, they are more likely to hang than to be slow.
-    """
-    if before is None:
-        return TEST_SECONDS
-    return before.seconds / 3 if before.timed_out else 5.0 + 3.0 * before.seconds

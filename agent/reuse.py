@@ -1,4 +1,4 @@
-"""The node that asks memory before it asks a model: answers worked out beforehand, tried on the tree as it is.
+"""Asks memory before a model is asked: answers worked out beforehand, tried on the tree as it is.
 
 An answer wins only by what any candidate wins by: the test command fails without it and passes with it. That holds
 where the tree has moved on since it was found, too. Where the tests can tell nothing, because there are none or they
@@ -8,12 +8,10 @@ pass as it is, the newest answer that is still true of the tree becomes one more
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from langgraph.runtime import Runtime
-
 from agent.errors import RepositoryError
 from agent.localise import Localisation
-from agent.nodes import candidate, check_seconds, checked
 from agent.state import AgentContext, AgentState, Proposal
+from agent.trial import candidate, check_seconds, checked
 from memory.errors import UserError
 from memory.known_answers import KnownAnswer
 from memory.records import Candidate, Note, Task
@@ -22,9 +20,9 @@ MOST_TRIES = 4
 """Each is a run of the tests."""
 
 
-def reuse(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
-    """Try what is known on the tree as it is; where something passes, it is all that there is to choose from."""
-    context, found = runtime.context, state["localisation"]
+def reuse_answers(state: AgentState, context: AgentContext) -> AgentState:
+    """Try what is known; without a passing answer only `hints` are given back."""
+    found = state["localisation"]
     known = _known(state["task"], found, context)
     if not known:
         return {"hints": ()}
@@ -40,11 +38,6 @@ def reuse(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
     if tries:
         context.progress.notice("What was worked out beforehand does not pass on the tree as it is: sampling.")
     return {"hints": ()}
-
-
-def is_known(state: AgentState) -> bool:
-    """Whether `reuse` has found the answer."""
-    return "candidates" in state
 
 
 def _known(task: Task, found: Localisation, context: AgentContext) -> list[KnownAnswer]:

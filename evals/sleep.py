@@ -18,12 +18,14 @@ from agent.policy import Policy
 from agent.sandbox import Sandbox
 from agent.state import AgentContext, Proposer, Stage
 from agent.workspace import Repository
-from evals.sleep_suites import TESTS, Question, Scene, Suite, begin, move_on
+from evals.sleep_suites import TESTS, Question, Scene, begin, move_on
+from evals.sleep_trials import Slept, Trial
 from memory.config import MemoryConfig
 from memory.experiences import ExperienceLog, new_id
 from memory.home import MemoryHome
+from memory.note_log import NoteLog
 from memory.note_store import NoteStore
-from memory.records import Record, Task
+from memory.records import Task
 from memory.work_tree import WorkTree
 from sleeptime.passes.presolve import Presolve
 from sleeptime.passes.tests import Tests
@@ -36,46 +38,9 @@ from sleeptime.work_queue import WorkQueue, only_sleeper
 Arm = Literal["without", "with", "shuffled"]
 ARMS: tuple[Arm, ...] = ("without", "with", "shuffled")
 BUDGETS = (8, 32, 128)
-"""Candidates of a run: the paper's test-time budget."""
-
-
-class Slept(Record):
-    """What sleep on a scene came to."""
-
-    scene: str
-    questions: int
-    """That are asked about it."""
-    notes: int
-    answers: int
-    prompt: int
-    completion: int
-    seconds: float
-
-
-class Trial(Record):
-    """One question, once."""
-
-    question: str
-    scene: str
-    suite: Suite
-    arm: Arm
-    budget: int
-    anticipated: bool
-    kind: str
-    solved: bool
-    was_known: bool
-    """Whether an answer of sleep's won without a sample."""
-    prompt: int
-    completion: int
-    seconds: float
-    touched: tuple[str, ...]
-    """The files that the winner changes."""
-    right: tuple[str, ...]
-
-    @property
-    def precision(self) -> float | None:
-        """Of the files touched; None where there are none."""
-        return sum(path in self.right for path in self.touched) / len(self.touched) if self.touched else None
+"""Candidates of a run: the test-time budget."""
+ASLEEP = (128,)
+"""Candidates of sleep; more numbers are tries that follow where nothing passed."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +52,7 @@ class Desk:
     proposer: Proposer
     sandbox: Sandbox
     seed: int = 0
+    asleep: tuple[int, ...] = ASLEEP
 
     def repository(self, scene: Scene) -> Path:
         return self.folder / scene.name / "repository"
@@ -107,9 +73,9 @@ class _Silence:
         pass
 
 
-def embedded_desk(folder: Path, sandbox: Sandbox, seed: int) -> Desk:
+def embedded_desk(folder: Path, sandbox: Sandbox, seed: int, asleep: Sequence[int] = ASLEEP) -> Desk:
     """With the model that is shipped."""
-    return Desk(folder, EmbeddedProposer(Policy()), sandbox, seed)
+    return Desk(folder, EmbeddedProposer(Policy()), sandbox, seed, tuple(asleep))
 
 
 def fall_asleep(scene: Scene, desk: Desk) -> Slept:
@@ -117,11 +83,11 @@ def fall_asleep(scene: Scene, desk: Desk) -> Slept:
     begin(scene, desk.repository(scene))
     began = time.monotonic()
     with _study(scene, desk) as study, WorkQueue(study.home) as queue:
-        run = sleep(study, [Tests(), Presolve()], queue, SleepRun(id=study.run))
+        run = sleep(study, [Tests(), Presolve(desk.asleep)], queue, SleepRun(id=study.run))
         notes = study.notes.log.notes()
     return Slept(
         scene=scene.name,
-        questions=len(scene.questions),
+        arm="with",
         notes=len(notes),
         answers=sum(note.answer is not None for note in notes),
         prompt=run.tokens.prompt,
@@ -131,19 +97,26 @@ def fall_asleep(scene: Scene, desk: Desk) -> Slept:
 
 
 def ask(
-    scenes: Sequence[Scene],
-    suite: Suite,
-    desk: Desk,
-    budgets: Sequence[int] = BUDGETS,
-    arms: Sequence[Arm] = ARMS,
+    scenes: Sequence[Scene], desk: Desk, budgets: Sequence[int] = BUDGETS, arms: Sequence[Arm] = ARMS
 ) -> Iterator[Trial]:
-    """Ask every question of the scenes, which were slept on, in every arm at every budget."""
+    """Ask every question of the scenes, which were slept on, in every arm at every budget.
+
+    Where nothing that is remembered can bear on a question, memory changes nothing: the run without is not repeated.
+    """
     for place, scene in enumerate(scenes):
         move_on(scene, desk.repository(scene))
         other = scenes[(place + 1) % len(scenes)]
         for question in scene.questions:
+            without: dict[int, Trial] = {}
             for arm, budget in plan(budgets, arms):
-                yield _trial(question, scene, other if arm == "shuffled" else scene, suite, arm, budget, desk)
+                remembered = other if arm == "shuffled" else scene
+                if budget in without and not _bears_on(question, desk.home(remembered)):
+                    trial = without[budget].model_copy(update={"arm": arm})
+                else:
+                    trial = _trial(question, scene, remembered, arm, budget, desk)
+                if arm == "without":
+                    without[budget] = trial
+                yield trial
 
 
 def plan(budgets: Sequence[int], arms: Sequence[Arm]) -> list[tuple[Arm, int]]:
@@ -151,9 +124,14 @@ def plan(budgets: Sequence[int], arms: Sequence[Arm]) -> list[tuple[Arm, int]]:
     return [(arm, budget) for budget in budgets for arm in arms if arm != "shuffled" or budget == min(budgets)]
 
 
-def _trial(
-    question: Question, scene: Scene, remembered: Scene, suite: Suite, arm: Arm, budget: int, desk: Desk
-) -> Trial:
+def _bears_on(question: Question, home: MemoryHome) -> bool:
+    """Whether an answer there is for a test of the question's, or for words."""
+    with NoteLog(home.notes) as log:
+        known = [note.answer for note in log.notes() if note.answer]
+    return any(not answer.tests or any(test.startswith(question.tests) for test in answer.tests) for answer in known)
+
+
+def _trial(question: Question, scene: Scene, remembered: Scene, arm: Arm, budget: int, desk: Desk) -> Trial:
     """`remembered` is the scene whose memory is at hand."""
     repository = Repository.open(desk.repository(scene))
     task = Task(
@@ -181,12 +159,10 @@ def _trial(
     return Trial(
         question=question.id,
         scene=scene.name,
-        suite=suite,
         arm=arm,
         budget=budget,
         anticipated=question.anticipated,
-        kind=question.kind,
-        solved=found.status == "passed",
+        score=float(found.status == "passed"),
         was_known=found.was_known,
         prompt=found.tokens.prompt,
         completion=found.tokens.completion,

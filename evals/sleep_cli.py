@@ -22,6 +22,12 @@ from evals.run_cli import finish, new_folder, out_option
 @click.option(
     "--candidates", type=click.IntRange(min=1), multiple=True, help="Test-time budgets.  [default: 8, 32, 128]"
 )
+@click.option(
+    "--asleep",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="Candidates of sleep, and of each further try.  [default: 128]",
+)
 @click.option("--arms", metavar="A,B", help="Of without, with, shuffled.  [default: all]")
 @click.option("--repositories", metavar="A,B", help="Only these.  [default: all]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Other bugs and other samples.")
@@ -32,6 +38,7 @@ def sleep(
     suite: Literal["bugs", "stateful"],
     rounds: int,
     candidates: tuple[int, ...],
+    asleep: tuple[int, ...],
     arms: str | None,
     repositories: str | None,
     seed: int,
@@ -54,9 +61,11 @@ def sleep(
     from evals.run_folder import RunConfig, RunFolder
     from evals.sleep_suites import make_scenes
 
-    chosen_arms = _words(arms) or bench.ARMS
-    if unknown := set(chosen_arms) - set(bench.ARMS):
+    wanted = _words(arms) or bench.ARMS
+    if unknown := set(wanted) - set(bench.ARMS):
         raise click.UsageError(f"There is no arm {sorted(unknown)[0]!r}: there are {', '.join(bench.ARMS)}.")
+    chosen_arms = [arm for arm in bench.ARMS if arm in wanted]
+    tries = asleep or bench.ASLEEP
     budgets = tuple(sorted(set(candidates))) or bench.BUDGETS
     click.echo("making the repositories", err=True)
     try:
@@ -76,7 +85,7 @@ def sleep(
         folder.samples() as samples,
         folder.samples("sleeps") as kept,
     ):
-        desk = bench.embedded_desk(Path(scratch).resolve(), open_sandbox(sandbox), seed)
+        desk = bench.embedded_desk(Path(scratch).resolve(), open_sandbox(sandbox), seed, tries)
         slept = []
         for scene in scenes:
             slept.append(bench.fall_asleep(scene, desk))
@@ -84,10 +93,10 @@ def sleep(
             click.echo(f"slept on {scene.name}: {slept[-1].answers} answers, {slept[-1].seconds:.1f} s", err=True)
         total = sum(len(scene.questions) for scene in scenes) * len(bench.plan(budgets, chosen_arms))
         trials = []
-        for trial in bench.ask(scenes, suite, desk, budgets, chosen_arms):  # type: ignore[arg-type]
+        for trial in bench.ask(scenes, desk, budgets, chosen_arms):
             trials.append(trial)
             samples.append(trial.model_dump(mode="json"))
-            result = "known" if trial.was_known else "solved" if trial.solved else "-"
+            result = "known" if trial.was_known else "solved" if trial.score else "-"
             click.echo(f"{len(trials)}/{total} {trial.question} {trial.arm} {trial.budget}: {result}", err=True)
     tables = [sleep_tables.curve(trials), sleep_tables.savings(trials), sleep_tables.amortised(trials, slept)]
     tables.append(sleep_tables.sleeps(slept))
@@ -96,7 +105,7 @@ def sleep(
     for chart in sleep_tables.charts(trials):
         folder.add_chart(chart)
     if "with" in chosen_arms:
-        scores = {t.question: float(t.solved) for t in trials if t.arm == "with" and t.budget == budgets[-1]}
+        scores = {t.question: t.score for t in trials if t.arm == "with" and t.budget == budgets[-1]}
         folder.set_scores("solved with sleep", scores)
     if as_json:
         import json

@@ -36,6 +36,8 @@ class Question(Record):
     id: str
     request: str
     test_command: str
+    tests: str
+    """The test, or the file of tests, that it is about."""
     right: tuple[str, ...]
     """The files that have to be changed."""
     kind: str
@@ -105,6 +107,7 @@ def _bug_scenes(name: str, number: int, seed: int) -> Iterator[Scene]:
             id=f"{name}-{number}/{path.removesuffix('.py')}",
             request=f"make the failing tests of {_tests_of(path)} pass",
             test_command=f"{TESTS} {_tests_of(path)}",
+            tests=_tests_of(path),
             right=(path,),
             kind=found.kind,
             anticipated=path in half,
@@ -130,6 +133,7 @@ def _stateful_scenes(name: str, number: int, seed: int) -> Iterator[Scene]:
                     id=f"{name}-{number}/{test}",
                     request=f"make {test} pass",
                     test_command=f"{TESTS} {shlex.quote(test)}",
+                    tests=test,
                     right=(path,),
                     kind=found.kind,
                     anticipated=True,

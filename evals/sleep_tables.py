@@ -1,4 +1,4 @@
-"""The tables and the curve of `eval sleep`, from its trials. Pure.
+"""The tables and the curves of `eval sleep`, from its trials. Pure.
 
 The amortised cost of a query is the paper's (arXiv 2504.13171, section 5.3): sleep's tokens shared by the N queries of
 a repository state, plus t = 10 times the test-time tokens, since a user waits for those. With prefill priced in, a
@@ -14,7 +14,7 @@ import numpy as np
 from evals.charts import Chart, Series
 from evals.estimates import Interval, wilson_interval
 from evals.paired import bootstrap_mean
-from evals.sleep import Arm, Slept, Trial
+from evals.sleep_trials import Slept, Trial
 from evals.tables import Cell, Column, Table
 
 T = 10.0
@@ -28,187 +28,203 @@ GROUPS: dict[str, Callable[[Trial], bool]] = {
     "together": lambda trial: True,
 }
 _RESAMPLES = 5_000
+_INTERVAL = "(95 % bootstrap intervals over questions)"
 
 
 class Ratio(NamedTuple):
-    """How many times as much, with its 95 % bootstrap interval over questions; infinite where there is nothing."""
+    """How many times as much, with its 95 % interval; infinite where there is nothing to compare with."""
 
     value: float
-    interval: Interval
+    low: float
+    high: float
 
 
-def curve(trials: Sequence[Trial]) -> Table:
-    """Solved share, tokens and seconds in each arm at each budget."""
-    rows: list[tuple[Cell, ...]] = []
-    for group, arm, budget, chosen in _cells(trials):
-        solved = sum(trial.solved for trial in chosen)
-        low, high = wilson_interval(solved, len(chosen))
-        written = [float(trial.completion) for trial in chosen]
-        interval = bootstrap_mean(written)
-        precise = [trial.precision for trial in chosen if trial.precision is not None]
-        rows.append(
-            (
-                *(group, arm, budget, len(chosen), solved / len(chosen), low, high),
-                *(fmean(written), interval.low, interval.high, fmean(trial.prompt for trial in chosen)),
-                *(median(trial.seconds for trial in chosen), sum(trial.was_known for trial in chosen) / len(chosen)),
-                fmean(precise) if precise else None,
-            )
-        )
-    headings = [("questions", ""), ("memory", ""), ("candidates", ""), ("n", ""), ("solved", ".1%"), ("from", ".1%")]
-    headings += [("to", ".1%"), ("tokens written", ",.0f"), ("from", ",.0f"), ("to", ",.0f"), ("read", ",.0f")]
-    headings += [("seconds", ".2f"), ("known", ".0%"), ("precision", ".1%")]
-    return Table(
-        name="curve",
-        caption="Per question, at test time: the share solved (95 % Wilson interval), tokens written (mean, 95 % "
-        "bootstrap interval) and read, seconds (median), how many were known beforehand, and which share of the files "
-        "touched is right.",
-        columns=tuple(Column(name=name, format=form) for name, form in headings),
-        rows=tuple(rows),
-    )
+class Words(NamedTuple):
+    """What a suite calls its things."""
+
+    score: str = "solved"
+    budget: str = "candidates"
 
 
-def savings(trials: Sequence[Trial]) -> Table:
-    """How many times fewer test-time tokens with sleep, at the same budget and at the same share solved."""
+REPAIRS = Words()
+
+
+def curve(trials: Sequence[Trial], words: Words = REPAIRS) -> Table:
+    """Score, tokens and seconds in each arm at each budget."""
     rows: list[tuple[Cell, ...]] = []
     for group, budget in _groups_and_budgets(trials):
-        with_sleep = _of(trials, group, "with", budget)
-        without = _of(trials, group, "without", budget)
-        if not (with_sleep and without):
-            continue
-        same = ratio([t.completion for t in without], [t.completion for t in with_sleep])
-        reached, is_reached = _reaching(trials, group, _share(with_sleep))
-        equal = ratio([t.completion for t in reached], [t.completion for t in with_sleep])
-        how = f"{reached[0].budget} candidates" if is_reached else f"not with {reached[0].budget}"
-        rows.append(
-            (
-                *(group, budget, _share(with_sleep), _share(without), same.value, *same.interval),
-                *(how, _share(reached), equal.value, *equal.interval),
-            )
-        )
-    headings = [("questions", ""), ("candidates", ""), ("solved with", ".1%"), ("without", ".1%"), ("times", ".1f")]
-    headings += [("from", ".1f"), ("to", ".1f"), ("as much is solved without by", ""), ("solved", ".1%")]
-    headings += [("times", ".1f"), ("from", ".1f"), ("to", ".1f")]
-    return Table(
-        name="savings",
-        caption="How many times as many test-time tokens are written without sleep as with it: at the same number of "
-        "candidates, and beside the fewest candidates that solve as much without (95 % bootstrap intervals over "
-        "questions).",
-        columns=tuple(Column(name=name, format=form) for name, form in headings),
-        rows=tuple(rows),
+        for arm in _arms(trials):
+            if chosen := _of(trials, group, arm, budget):
+                score, written = _interval(chosen), bootstrap_mean([float(trial.completion) for trial in chosen])
+                rows.append(
+                    (
+                        *(group, arm, budget, len(chosen), _score(chosen), *score),
+                        *(fmean(t.completion for t in chosen), *written, fmean(t.prompt for t in chosen)),
+                        *(median(t.seconds for t in chosen), fmean(t.was_known for t in chosen)),
+                        *(_mean([t.precision for t in chosen]), _mean([t.recall for t in chosen])),
+                    )
+                )
+    headings = [("questions", ""), ("memory", ""), (words.budget, ""), ("n", ""), (words.score, ".1%"), ("from", ".1%")]
+    headings += [("to", ".1%"), ("tokens written", ",.0f"), ("from", ",.0f"), ("to", ",.0f"), ("read", ",.0f")]
+    headings += [("seconds", ".2f"), ("known", ".0%"), ("precision", ".1%"), ("recall", ".1%")]
+    return _table(
+        "curve",
+        f"Per question, at test time: {words.score} (95 % interval: Wilson's, of shares the bootstrap's), tokens "
+        "written (mean, 95 % bootstrap interval) and read, seconds (median), which share was known beforehand, and precision "
+        "and recall of the files touched.",
+        headings,
+        rows,
     )
 
 
-def amortised(trials: Sequence[Trial], slept: Sequence[Slept]) -> Table:
+def savings(trials: Sequence[Trial], words: Words = REPAIRS) -> Table:
+    """How many times fewer test-time tokens with sleep, at the same budget and at the same score."""
+    rows: list[tuple[Cell, ...]] = []
+    baseline, *others = _arms(trials)
+    for group, budget in _groups_and_budgets(trials):
+        for arm in others:
+            slept, without = _of(trials, group, arm, budget), _of(trials, group, baseline, budget)
+            if slept and without:
+                reached, is_reached = _reaching(trials, group, _score(slept))
+                same, equal = (ratio(_written(before), _written(slept)) for before in (without, reached))
+                how = str(reached[0].budget) if is_reached else f"more than {reached[0].budget}"
+                rows.append(
+                    (group, arm, budget, _score(slept), _score(without), *same, how, _score(reached), *equal),
+                )
+    headings = [("questions", ""), ("memory", ""), (words.budget, ""), (f"{words.score} with", ".1%")]
+    headings += [("without", ".1%"), ("times", ".1f"), ("from", ".1f"), ("to", ".1f")]
+    headings += [(f"without as good at {words.budget}", ""), (words.score, ".1%"), ("times", ".1f")]
+    headings += [("from", ".1f"), ("to", ".1f")]
+    return _table(
+        "savings",
+        f"How many times as many test-time tokens are written without sleep as with it: at the same {words.budget}, "
+        f"and at the least that is as good without; inf: with sleep none are written {_INTERVAL}.",
+        headings,
+        rows,
+    )
+
+
+def amortised(trials: Sequence[Trial], slept: Sequence[Slept], words: Words = REPAIRS) -> Table:
     """The cost of a query with sleep and without, for 1 to 10 queries of a repository state."""
     rows: list[tuple[Cell, ...]] = []
+    baseline, *others = _arms(trials)
     for group, budget in _groups_and_budgets(trials):
-        for queries in QUERIES:
-            for priced, price in (("written", 0.0), ("with prefill", PREFILL)):
-                found = _costs(trials, slept, group, budget, queries, price)
-                if found is None:
-                    continue
-                before, after = found
-                times = ratio(before, after)
-                rows.append((group, budget, queries, priced, fmean(after), fmean(before), times.value, *times.interval))
-    headings = [("questions", ""), ("candidates", ""), ("queries", ""), ("tokens", ""), ("cost with", ",.0f")]
-    headings += [("without", ",.0f"), ("times lower", ".2f"), ("from", ".2f"), ("to", ".2f")]
-    return Table(
-        name="amortised",
-        caption=f"Cost of a query, in tokens: sleep's / queries of a repository state + {T:g} x test-time; with "
-        f"prefill a token read counts {PREFILL:g} of one written. All that sleep spent on the repository is counted, "
-        "whichever questions came (95 % bootstrap intervals over questions).",
-        columns=tuple(Column(name=name, format=form) for name, form in headings),
-        rows=tuple(rows),
+        for arm in [arm for arm in others if any(each.arm == arm for each in slept)]:
+            chosen, without = _of(trials, group, arm, budget), _of(trials, group, baseline, budget)
+            if not (chosen and without):
+                continue
+            reached, _ = _reaching(trials, group, _score(chosen))
+            for queries in QUERIES:
+                after = _costs(chosen, slept, queries, 0.0)
+                same, equal = (ratio(_costs(before, (), queries, 0.0), after) for before in (without, reached))
+                priced = ratio(_costs(without, (), queries, PREFILL), _costs(chosen, slept, queries, PREFILL))
+                rows.append(
+                    (
+                        *(group, arm, budget, queries, fmean(after), fmean(_costs(without, (), queries, 0.0))),
+                        *(*same, priced.value, reached[0].budget, *equal),
+                    )
+                )
+    headings = [("questions", ""), ("memory", ""), (words.budget, ""), ("queries", ""), ("cost with", ",.0f")]
+    headings += [("without", ",.0f"), ("times", ".2f"), ("from", ".2f"), ("to", ".2f"), ("with prefill", ".2f")]
+    headings += [(f"without as good at {words.budget}", ""), ("times", ".2f"), ("from", ".2f"), ("to", ".2f")]
+    return _table(
+        "amortised",
+        f"Cost of a query in tokens: sleep's / queries of a state + {T:g} x test-time, and how many times lower it is "
+        f"than without sleep at the same {words.budget} and at the least that is as good; with prefill, a token read "
+        f"counts {PREFILL:g} of one written. All that sleep spent on the state is counted, whichever questions came "
+        f"{_INTERVAL}.",
+        headings,
+        rows,
     )
 
 
 def sleeps(slept: Sequence[Slept]) -> Table:
-    """What sleep came to, a row a scene."""
-    names = ("scene", "questions", "notes", "answers", "written", "read", "seconds")
-    forms = ("", "", "", "", ",", ",", ".1f")
-    rows = tuple((s.scene, s.questions, s.notes, s.answers, s.completion, s.prompt, s.seconds) for s in slept)
-    return Table(
-        name="sleep",
-        caption="What was found asleep, once for each repository state, and the tokens that it took.",
-        columns=tuple(Column(name=name, format=form) for name, form in zip(names, forms, strict=True)),
-        rows=rows,
-    )
+    """What sleep came to in each arm, a mean over its scenes."""
+    rows: list[tuple[Cell, ...]] = []
+    for arm in dict.fromkeys(each.arm for each in slept):
+        chosen = [each for each in slept if each.arm == arm]
+        rows.append(
+            (
+                *(arm, len(chosen), fmean(s.notes for s in chosen), fmean(s.answers for s in chosen)),
+                *(fmean(s.completion for s in chosen), fmean(s.prompt for s in chosen)),
+                fmean(s.seconds for s in chosen),
+            )
+        )
+    headings = [("memory", ""), ("states", ""), ("notes", ".1f"), ("answers", ".1f"), ("written", ",.0f")]
+    headings += [("read", ",.0f"), ("seconds", ".1f")]
+    return _table("sleep", "What a sleep came to, and its tokens: means over repository states.", headings, rows)
 
 
-def charts(trials: Sequence[Trial]) -> list[Chart]:
-    """The share solved over the test-time tokens, a line an arm, a chart a group of questions."""
-    return [_chart(trials, group) for group in dict.fromkeys(group for group, _ in _groups_and_budgets(trials))]
+def charts(trials: Sequence[Trial], words: Words = REPAIRS) -> list[Chart]:
+    """The score over the test-time tokens, a line an arm, a chart a group of questions."""
+    return [_chart(trials, group, words) for group in dict.fromkeys(group for group, _ in _groups_and_budgets(trials))]
 
 
-def _chart(trials: Sequence[Trial], group: str) -> Chart:
+def ratio(before: Sequence[float], after: Sequence[float], seed: int = 0) -> Ratio:
+    """Of the means. Both are of the same questions in the same order, and are resampled together."""
+    first, second = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    picks = np.random.default_rng(seed).integers(0, len(first), (_RESAMPLES, len(first)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = np.nan_to_num(first[picks].mean(axis=1) / second[picks].mean(axis=1), nan=1.0, posinf=np.inf)
+        value = float(first.mean() / second.mean())
+    low, high = np.quantile(values, (0.025, 0.975), method="nearest")
+    return Ratio(value, float(low), float(high))
+
+
+def _chart(trials: Sequence[Trial], group: str, words: Words) -> Chart:
     series = []
-    for arm in dict.fromkeys(trial.arm for trial in trials):
+    for arm in _arms(trials):
         points = [_of(trials, group, arm, budget) for budget in sorted({trial.budget for trial in trials})]
         points = [chosen for chosen in points if chosen]
-        ends = [wilson_interval(sum(t.solved for t in chosen), len(chosen)) for chosen in points]
+        ends = [_interval(chosen) for chosen in points]
         series.append(
             Series(
-                label=f"{arm} sleep" if arm != "shuffled" else "another repository's sleep",
+                label=f"{arm} sleep" if arm in ("with", "without") else arm,
                 x=tuple(fmean(t.completion for t in chosen) for chosen in points),
-                y=tuple(_share(chosen) for chosen in points),
+                y=tuple(_score(chosen) for chosen in points),
                 low=tuple(end.low for end in ends),
                 high=tuple(end.high for end in ends),
             )
         )
     return Chart(
         name=f"curve-{group.replace(' ', '-')}",
-        title=f"Questions {group}",
+        title=f"Questions: {group}",
         x_label="test-time tokens written per question",
-        y_label="solved",
+        y_label=words.score,
         series=tuple(series),
         y_range=(0.0, 1.0),
         percent=True,
     )
 
 
-def ratio(before: Sequence[float], after: Sequence[float], seed: int = 0) -> Ratio:
-    """Of the means; resampled in pairs where there are as many of both, else each by itself."""
-    first, second = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
-    rng = np.random.default_rng(seed)
-    picks = rng.integers(0, len(first), (_RESAMPLES, len(first)))
-    others = picks if len(first) == len(second) else rng.integers(0, len(second), (_RESAMPLES, len(second)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = first[picks].mean(axis=1) / second[others].mean(axis=1)
-        value = float(first.mean() / second.mean())
-    low, high = np.quantile(np.nan_to_num(values, nan=1.0, posinf=np.inf), (0.025, 0.975), method="nearest")
-    return Ratio(value, Interval(float(low), float(high)))
+def _table(name: str, caption: str, headings: Sequence[tuple[str, str]], rows: Sequence[tuple[Cell, ...]]) -> Table:
+    columns = tuple(Column(name=heading, format=form) for heading, form in headings)
+    return Table(name=name, caption=caption, columns=columns, rows=tuple(rows))
 
 
-def _costs(
-    trials: Sequence[Trial], slept: Sequence[Slept], group: str, budget: int, queries: int, price: float
-) -> tuple[list[float], list[float]] | None:
-    """Of each question without sleep and with it; None where one of the arms is missing."""
-    asleep = {each.scene: each.completion + price * each.prompt for each in slept}
-    without, with_sleep = (_of(trials, group, arm, budget) for arm in ("without", "with"))
-    if not (without and with_sleep):
-        return None
-    before = [T * (trial.completion + price * trial.prompt) for trial in without]
-    after = [asleep[trial.scene] / queries + T * (trial.completion + price * trial.prompt) for trial in with_sleep]
-    return before, after
-
-
-def _reaching(trials: Sequence[Trial], group: str, share: float) -> tuple[list[Trial], bool]:
-    """The trials without sleep at the smallest budget that solves as much, and whether one does; else the largest."""
-    for budget in sorted({trial.budget for trial in trials}):
-        chosen = _of(trials, group, "without", budget)
-        if _share(chosen) >= share:
-            return chosen, True
-    return chosen, False
-
-
-def _cells(trials: Sequence[Trial]) -> list[tuple[str, Arm, int, list[Trial]]]:
-    arms = dict.fromkeys(trial.arm for trial in trials)
-    found = [
-        (group, arm, budget, _of(trials, group, arm, budget))
-        for group, budget in _groups_and_budgets(trials)
-        for arm in arms
+def _costs(trials: Sequence[Trial], slept: Sequence[Slept], queries: int, price: float) -> list[float]:
+    """Of each question; `slept` is empty for runs without."""
+    asleep = {(each.scene, each.arm): each.completion + price * each.prompt for each in slept}
+    return [
+        asleep.get((trial.scene, trial.arm), 0.0) / queries + T * (trial.completion + price * trial.prompt)
+        for trial in trials
     ]
-    return [cell for cell in found if cell[3]]
+
+
+def _reaching(trials: Sequence[Trial], group: str, score: float) -> tuple[list[Trial], bool]:
+    """The trials without sleep at the smallest budget that is as good, and whether one is; else at the best."""
+    baseline = _arms(trials)[0]
+    budgets = sorted({trial.budget for trial in trials if trial.arm == baseline})
+    found = [_of(trials, group, baseline, budget) for budget in budgets]
+    for chosen in found:
+        if _score(chosen) >= score:
+            return chosen, True
+    return max(found, key=_score), False
+
+
+def _arms(trials: Sequence[Trial]) -> list[str]:
+    """The one without sleep first."""
+    return list(dict.fromkeys(trial.arm for trial in trials))
 
 
 def _groups_and_budgets(trials: Sequence[Trial]) -> list[tuple[str, int]]:
@@ -217,10 +233,26 @@ def _groups_and_budgets(trials: Sequence[Trial]) -> list[tuple[str, int]]:
     return [(group, budget) for group in groups for budget in sorted({trial.budget for trial in trials})]
 
 
-def _of(trials: Sequence[Trial], group: str, arm: Arm, budget: int) -> list[Trial]:
+def _of(trials: Sequence[Trial], group: str, arm: str, budget: int) -> list[Trial]:
     """In the order of the questions, the same in every arm."""
     return [trial for trial in trials if (trial.arm, trial.budget) == (arm, budget) and GROUPS[group](trial)]
 
 
-def _share(trials: Sequence[Trial]) -> float:
-    return sum(trial.solved for trial in trials) / len(trials) if trials else 0.0
+def _score(trials: Sequence[Trial]) -> float:
+    return fmean(trial.score for trial in trials)
+
+
+def _interval(trials: Sequence[Trial]) -> Interval:
+    scores = [trial.score for trial in trials]
+    if set(scores) <= {0.0, 1.0}:
+        return wilson_interval(round(sum(scores)), len(scores))
+    return bootstrap_mean(scores)
+
+
+def _written(trials: Sequence[Trial]) -> list[float]:
+    return [float(trial.completion) for trial in trials]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None

@@ -45,6 +45,10 @@ class Presolve:
 
     name = "presolve"
 
+    def __init__(self, candidates: Sequence[int] = CANDIDATES) -> None:
+        """`candidates` of the embedded model: of a first try, and of each that follows where nothing passed."""
+        self._candidates = tuple(candidates)
+
     def items(self, study: Study) -> Iterator[Item]:
         """Test files with failing tests, as far as it is known what fails; then what a served model may be asked."""
         if report := study.test_report:
@@ -55,7 +59,7 @@ class Presolve:
 
     def work(self, item: Item, study: Study) -> Findings:
         if report := study.test_report if item.subject.startswith(_TESTS) else None:
-            return _mend(item, report, study)
+            return _mend(item, report, study, self._candidates)
         return _answer(item, study)
 
 
@@ -144,7 +148,7 @@ def _item(about: str, subject: str, inputs: tuple[Anchor, ...], words: Sequence[
     )
 
 
-def _mend(item: Item, report: TestReport, study: Study) -> Findings:
+def _mend(item: Item, report: TestReport, study: Study, candidates: Sequence[int]) -> Findings:
     """Try to make the failing tests of one file pass."""
     file = item.subject.removeprefix(_TESTS)
     tests = [failing.test for failing in report.failing if failing.file == file and failing.test]
@@ -153,7 +157,7 @@ def _mend(item: Item, report: TestReport, study: Study) -> Findings:
     if command is None:
         return Findings(dropped=(f"{item.about}: its tests cannot be run without the other failing ones",))
     request = f"make the failing tests of {file} pass" if file else "make the failing tests pass"
-    found, tokens = _solve(request, command, study)
+    found, tokens = _solve(request, command, study, SERVED_CANDIDATES if study.model else candidates)
     if found.status != "passed":
         return Findings(tokens=tokens, dropped=(f"{item.about}: no candidate passes",))
     names = ", ".join(tests[:3]) + (f" and {len(tests) - 3} more" if len(tests) > 3 else "")
@@ -165,7 +169,7 @@ def _mend(item: Item, report: TestReport, study: Study) -> Findings:
 def _answer(item: Item, study: Study) -> Findings:
     """Work on a request that no failing test stands for: most candidates have to agree."""
     request = item.subject.removeprefix(_REQUEST)
-    found, tokens = _solve(request, study.test_command, study)
+    found, tokens = _solve(request, study.test_command, study, SERVED_CANDIDATES)
     is_agreed = found.vote.votes > 1 and found.vote.agreement >= MAJORITY
     if found.status not in ("passed", "unchecked") or not is_agreed:
         return Findings(tokens=tokens, dropped=(f"{item.about}: no patch that most candidates agree on",))
@@ -174,7 +178,7 @@ def _answer(item: Item, study: Study) -> Findings:
     return Findings(notes=(note.model_copy(update={"answer": answer}),), tokens=tokens)
 
 
-def _solve(request: str, command: str | None, study: Study) -> tuple[Experience, Tokens]:
+def _solve(request: str, command: str | None, study: Study, tries: Sequence[int]) -> tuple[Experience, Tokens]:
     """What a run of the user's would do, then with more candidates where none passes; and the tokens of all that.
 
     An answer of before, whose tree has moved on, is tried first, as it is when the user asks.
@@ -188,7 +192,7 @@ def _solve(request: str, command: str | None, study: Study) -> tuple[Experience,
         test_command=command,
     )
     spent = Tokens()
-    for seed, candidates in enumerate(SERVED_CANDIDATES if study.model is not None else CANDIDATES):
+    for seed, candidates in enumerate(tries):
         found = solve(task, _context(study, candidates, seed))
         spent += found.tokens
         if found.status in ("passed", "unchecked"):
