@@ -16,8 +16,9 @@ from agent.embedded import EmbeddedProposer
 from agent.graph import solve
 from agent.policy import Policy
 from agent.sandbox import Sandbox
-from agent.state import AgentContext, Proposer, Stage
+from agent.state import AgentContext, Proposer
 from agent.workspace import Repository
+from evals.silence import Silence
 from evals.sleep_suites import TESTS, Question, Scene, begin, move_on
 from evals.sleep_trials import Slept, Trial
 from memory.config import MemoryConfig
@@ -61,16 +62,6 @@ class Desk:
         home = MemoryHome(self.folder / scene.name / "home")
         home.worktrees.mkdir(parents=True, exist_ok=True)
         return home
-
-
-class _Silence:
-    """A progress that nobody watches."""
-
-    def step(self, stage: Stage, done: int, total: int) -> None:
-        pass
-
-    def notice(self, text: str) -> None:
-        pass
 
 
 def embedded_desk(folder: Path, sandbox: Sandbox, seed: int, asleep: Sequence[int] = ASLEEP) -> Desk:
@@ -149,7 +140,7 @@ def _trial(question: Question, scene: Scene, remembered: Scene, arm: Arm, budget
             worktrees=desk.home(scene).worktrees,
             proposer=desk.proposer,
             sandbox=desk.sandbox,
-            progress=_Silence(),
+            progress=Silence(),
             candidates=budget,
             seed=desk.seed,
             memory=None if arm == "without" else stack.enter_context(store),

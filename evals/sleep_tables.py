@@ -70,8 +70,8 @@ def curve(trials: Sequence[Trial], words: Words = REPAIRS) -> Table:
     return _table(
         "curve",
         f"Per question, at test time: {words.score} (95 % interval: Wilson's, of shares the bootstrap's), tokens "
-        "written (mean, 95 % bootstrap interval) and read, seconds (median), which share was known beforehand, and precision "
-        "and recall of the files touched.",
+        "written (mean, 95 % bootstrap interval) and read, seconds (median), which share was known beforehand, and "
+        "precision and recall of the files touched.",
         headings,
         rows,
     )
