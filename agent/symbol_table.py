@@ -1,7 +1,7 @@
 """The symbols of a whole snapshot as arrays; only blobs that were never seen before are read and parsed."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,8 +55,11 @@ def symbols_of(
     cache: SymbolCache,
     most_seconds: float = float("inf"),
     most_files: int = MOST_FILES,
+    go_on: Callable[[], None] = lambda: None,
 ) -> SymbolTable:
     """The symbols of the files of a commit in every language that is read.
+
+    `go_on` is asked between two files that have to be parsed, and raises to end it all.
 
     Vendored and generated files are left out, of more than `most_files` the deepest, and files that parsing did not
     get to within `most_seconds` of wall clock; what was parsed is in the cache, so that the next call goes on from
@@ -72,12 +75,15 @@ def symbols_of(
     files = _shallowest(wanted, most_files)
     known = cache.load(dict.fromkeys(file.key for file in files))
     missing = {file.key: file for file in files if file.key not in known}
-    parsed = _parse(repository, list(missing.values()), cache, time.monotonic() + most_seconds) if missing else {}
+    deadline = time.monotonic() + most_seconds
+    parsed = _parse(repository, list(missing.values()), cache, deadline, go_on) if missing else {}
     known |= parsed
     return _table([file for file in files if file.key in known], known, len(parsed), len(wanted))
 
 
-def _parse(repository: Repository, files: Sequence[_File], cache: SymbolCache, deadline: float) -> dict[str, Packed]:
+def _parse(
+    repository: Repository, files: Sequence[_File], cache: SymbolCache, deadline: float, go_on: Callable[[], None]
+) -> dict[str, Packed]:
     """The symbols of files, kept in the cache, by key; not of all where the time is up before."""
     parsed: dict[str, Packed] = {}
     sizes = repository.sizes([file.blob.id for file in files])
@@ -85,12 +91,15 @@ def _parse(repository: Repository, files: Sequence[_File], cache: SymbolCache, d
     cache.store(dict.fromkeys(huge, pack(NOTHING)))
     with SymbolReader() as reader:
         for batch in _batches([(file, size) for file, size in zip(files, sizes, strict=True) if size <= LARGEST_FILE]):
-            found = {}
-            for file, content in zip(batch, repository.contents([file.blob.id for file in batch]), strict=True):
-                if time.monotonic() >= deadline:
-                    break
-                found[file.key] = pack(reader.read(content, file.language))
-            cache.store(found)
+            found: dict[str, Packed] = {}
+            try:
+                for file, content in zip(batch, repository.contents([file.blob.id for file in batch]), strict=True):
+                    go_on()
+                    if time.monotonic() >= deadline:
+                        break
+                    found[file.key] = pack(reader.read(content, file.language))
+            finally:
+                cache.store(found)
             parsed |= found
             if len(found) < len(batch):
                 break

@@ -63,7 +63,7 @@ def ties_text(path: str, ties: FileTies) -> str:
     if ties.users:
         users = ", ".join(f"{user.path} ({', '.join(user.names[:_MOST_NAMES])})" for user in ties.users[:_MOST_USERS])
         more = len(ties.users) - _MOST_USERS
-        parts.append(f"is used by {users}" + (f" and {more} more files" if more > 0 else ""))
+        parts.append(f"is used by {users}" + (f" and {more} more" if more > 0 else ""))
     if ties.tests:
         parts.append(f"is tested in {', '.join(ties.tests)}")
     if ties.together:

@@ -12,7 +12,7 @@ from datetime import datetime
 from memory.errors import NoteConflict, NoteRefused, UserError
 from memory.experiences import id_from
 from memory.note_rules import check_note
-from memory.records import Note, Tokens
+from memory.records import Note, Origin, Tokens
 from sleeptime.records import Item
 from sleeptime.study import Findings, Study
 from sleeptime.work_queue import Done, Leased, WorkQueue
@@ -78,7 +78,9 @@ class NoteKeeper:
         log = study.notes.log
         for note in findings.edits:
             try:
-                log.edit(note, seen=note.revision, by=note.origin, run=study.run)
+                # Never in the user's name.
+                by: Origin = "inferred" if note.origin == "inferred" else "observed"
+                log.edit(note, seen=note.revision, by=by, run=study.run)
             except (NoteRefused, NoteConflict, UserError) as refusal:
                 plan.dropped.append(str(refusal))
         plan.forgotten += self._forget(findings.forget, study, plan.dropped)

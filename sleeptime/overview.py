@@ -18,7 +18,6 @@ from sleeptime.expected_use import Signs, file_use
 from sleeptime.history import History, read_history
 from sleeptime.study_cache import StudyCache, TestReport
 
-_SLICE = 0.3  # seconds of parsing between two looks at the time
 _QUESTIONS = 50
 _FADES = 0.9  # what a question says less than the one after it
 _TRUNKS = ("origin/HEAD", "main", "master", "origin/main", "origin/master", "trunk", "develop")
@@ -44,9 +43,14 @@ class Overview:
         return self.graph.rank({}, {})
 
     @cached_property
+    def tests(self) -> frozenset[str]:
+        """The source files that are tests."""
+        return frozenset(filter(is_test_file, self.table.paths))
+
+    @cached_property
     def use(self) -> dict[str, float]:
         """For each source file that is no test, the chance that the next question is about it."""
-        sources = [path for path in self.table.paths if not is_test_file(path)]
+        sources = [path for path in self.table.paths if path not in self.tests]
         central = dict(zip(self.table.paths, self.ranking.files.tolist(), strict=True))
         signs = Signs(
             failing=self.signs.failing,
@@ -71,7 +75,8 @@ def look_over(
 
     `go_on` raises where there is no time left; what was parsed until then is kept. RepositoryError, StoreError.
     """
-    table = _symbols(repository, home, snapshot, go_on)
+    with SymbolCache(home.symbols) as symbols:
+        table = symbols_of(repository, snapshot, symbols, go_on=go_on)
     history = read_history(repository, cache, go_on)
     signs = Signs(
         failing=_failing(report),
@@ -79,16 +84,6 @@ def look_over(
         asked=_asked(experiences.latest(_QUESTIONS), table.paths),
     )
     return Overview(table, history, signs, report is not None)
-
-
-def _symbols(repository: Repository, home: MemoryHome, snapshot: str, go_on: Callable[[], None]) -> SymbolTable:
-    with SymbolCache(home.symbols) as cache:
-        seconds = _SLICE
-        while True:
-            table = symbols_of(repository, snapshot, cache, seconds)
-            if not table.left_out or not table.parsed:  # all is parsed, or there are more files than are read
-                return table
-            go_on()
 
 
 def _failing(report: TestReport | None) -> dict[str, float]:

@@ -26,7 +26,9 @@ from memory.experiences import ExperienceLog, new_id
 from memory.home import MemoryHome
 from memory.note_store import NoteStore
 from sleeptime.dry_run import foresee
+from sleeptime.passes.merge import Merge
 from sleeptime.passes.presolve import Presolve
+from sleeptime.passes.reflect import Reflect
 from sleeptime.passes.survey import Survey
 from sleeptime.passes.tests import Tests
 from sleeptime.progress import SleepProgress
@@ -82,7 +84,7 @@ class Waker:
 
 def all_passes() -> list[Pass]:
     """The passes in the order of their price."""
-    return [Survey(), Tests(), Presolve()]
+    return [Survey(), Tests(), Presolve(), Reflect(), Merge()]
 
 
 def run_sleep(options: SleepOptions, out: Console, err: Console) -> int:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from agent.errors import ModelError
 from memory.errors import StoreError, UserError
 from memory.records import Tokens, now
 from sleeptime.note_keeping import NoteKeeper
@@ -109,6 +110,11 @@ class _Desk:
             findings = thinker.work(item, study)
         except StoreError:
             raise
+        except ModelError as error:
+            # The next item would fail likewise; this one waits for the next sleep.
+            self.run = self.run.model_copy(update={"problem": str(error)})
+            study.notice(f"The model is asked no more in this sleep: {error}")
+            return None
         except UserError as error:
             self.queue.fail(item, str(error))
             study.notice(f"{item.pass_name}: {item.about}: {error}")
@@ -142,5 +148,8 @@ class _Desk:
         self.run = self.run.model_copy(update={"passes": {**self.run.passes, pass_name: after}})
 
     def _tokens_left(self, study: Study) -> int:
+        """0 after the model has failed: what needs none goes on."""
+        if self.run.problem:
+            return 0
         used = self.run.tokens
         return max(0, study.budget - used.prompt - used.completion)

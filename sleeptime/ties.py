@@ -84,10 +84,15 @@ class Ties:
         return np.array([name_key(_parent(path)) for path in self._table.paths], np.uint64)
 
     @cached_property
-    def _spelling(self) -> dict[int, str]:
-        """The names of all definitions by their keys."""
-        keys = self._table.definitions["name"].tolist()
-        return {key: word for key, line in zip(keys, self._table.signatures, strict=True) if (word := _name(key, line))}
+    def _spelled(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
+        """The keys of all defined names, sorted, and a definition of each."""
+        keys, places = np.unique(self._table.definitions["name"], return_index=True)
+        return keys, places
+
+    def _spelling(self, key: int) -> str:
+        keys, places = self._spelled
+        signature = self._table.signatures[places[np.searchsorted(keys, np.uint64(key))]]
+        return next((word for word in _WORD.findall(signature) if name_key(word) == key), "")
 
     def users(self, file: int) -> list[User]:
         """Of what the file of this index defines, those that use most of it first."""
@@ -95,16 +100,10 @@ class Ties:
         begin, end = np.searchsorted(definers, [file, file + 1])
         found: dict[int, list[str]] = {}
         for user, name in zip(users[begin:end].tolist(), names[begin:end].tolist(), strict=True):
-            if name in self._spelling:
-                found.setdefault(user, []).append(self._spelling[name])
+            if word := self._spelling(name):
+                found.setdefault(user, []).append(word)
         order = sorted(found, key=lambda user: (-len(found[user]), user))
         return [User(self._table.paths[user], tuple(found[user])) for user in order]
-
-    def names(self, file: int) -> list[str]:
-        """What the file defines, in its order."""
-        begin, end = np.searchsorted(self._table.definition_file, [file, file + 1])
-        keys = self._table.definitions["name"][begin:end].tolist()
-        return [self._spelling.get(key, "") for key in keys]
 
 
 def _mixed(names: npt.NDArray[np.uint64], files: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
@@ -125,8 +124,3 @@ def _parent(path: str) -> str:
         parts = parts[:-1]
     # What lies at the top, or in a folder of sources, is imported by its own name alone.
     return parts[-1] if parts and parts[-1] not in ("src", "lib", "python") else _module(path)
-
-
-def _name(key: int, signature: str) -> str | None:
-    """The word of a signature that has this key."""
-    return next((word for word in _WORD.findall(signature) if name_key(word) == key), None)

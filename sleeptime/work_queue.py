@@ -131,7 +131,7 @@ class WorkQueue:
             connection.execute("DELETE FROM offered")
             for item in items:
                 connection.execute("INSERT OR IGNORE INTO offered VALUES (?)", (item.key,))
-                values = (item.key, pass_name, item.about, item.worth, item.estimated_tokens, at, SCHEMA)
+                values = (item.key, pass_name, _text(item.about), item.worth, item.estimated_tokens, at, SCHEMA)
                 connection.execute(
                     "INSERT INTO items (key, pass, about, state, worth, tokens, queued_at, schema, record)"
                     " VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET state = 'waiting',"
@@ -186,7 +186,7 @@ class WorkQueue:
         with self._database.write() as connection:
             connection.execute(
                 "UPDATE items SET state = 'failed', failures = failures + 1, problem = ? WHERE key = ?",
-                (problem, item.key),
+                (_text(problem), item.key),
             )
 
     def release(self, run: str) -> None:
@@ -202,7 +202,7 @@ class WorkQueue:
             rows = connection.execute(
                 "SELECT items.schema, items.record, group_concat(note, ' ') FROM items JOIN made USING (key)"
                 " WHERE pass = ? AND about = ? GROUP BY key ORDER BY queued_at DESC, key",
-                (pass_name, about),
+                (pass_name, _text(about)),
             ).fetchall()
             return [Done(self._item(schema, text), tuple(notes.split())) for schema, text, notes in rows]
 
@@ -262,6 +262,11 @@ class WorkQueue:
             return kind.model_validate(json.loads(text))
         except ValueError as error:
             raise self._database.damage("a record in it is unreadable") from error
+
+
+def _text(words: str) -> str:
+    """SQLite takes no lone surrogates."""
+    return words.encode("utf-8", "backslashreplace").decode()
 
 
 def _written(record: Record) -> str:

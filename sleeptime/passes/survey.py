@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from agent.checks import is_test_file
 from agent.own_code import is_own_path
 from memory.records import Anchor, Note
 from sleeptime.file_facts import MOST_SIGNATURES, FileTies, file_text, purpose, ties_text
@@ -39,41 +38,54 @@ class Survey:
     name = "survey"
 
     def __init__(self) -> None:
+        self._seen: Study | None = None
+        self._items: list[Item] = []
+        """Of the study that was seen."""
         self._thoughts: dict[str, Think] = {}
         """What to do for an item, by its key."""
 
-    def items(self, study: Study) -> Iterator[Item]:
+    def items(self, study: Study) -> list[Item]:
         """Two for each file that matters, and a few for the repository."""
-        self._thoughts = {}
-        overview = study.overview
-        ties = Ties(overview.table)
-        place = {path: index for index, path in enumerate(overview.table.paths)}
-        best = sorted(overview.use, key=lambda path: (-overview.use[path], path))
-        for path in [path for path in best if _is_writable(path)][:MOST_FILES]:
-            study.go_on()
-            yield from self._of_file(path, place[path], ties, study)
-        for fact in self._facts(study):
-            yield self._of_repository(fact, study)
+        if self._seen is not study:
+            self._thoughts = {}
+            self._items = list(self._look(study))
+            self._seen = study
+        return self._items
 
     def work(self, item: Item, study: Study) -> Findings:
         return Findings(notes=self._thoughts[item.key](study))
 
-    def _of_file(self, path: str, index: int, ties: Ties, study: Study) -> Iterator[Item]:
+    def _look(self, study: Study) -> Iterator[Item]:
         overview = study.overview
-        use = overview.use[path]
-        if ties.names(index):
-            own = study.anchor(path)
-            item = self._item(path, "what it is", use, (own,), [path, own.blob])
-            self._thoughts[item.key] = lambda study: (_describe(own, index, study),)
-            yield item
+        ties = Ties(overview.table)
+        place = {path: index for index, path in enumerate(overview.table.paths)}
+        defining = set(overview.table.definition_file.tolist())
+        best = sorted(overview.use, key=lambda path: (-overview.use[path], path))
+        for path in [path for path in best if _is_writable(path)][:MOST_FILES]:
+            study.go_on()
+            if place[path] in defining:
+                yield self._what_it_is(path, place[path], study)
+            yield from self._what_with(path, place[path], ties, study)
+        for fact in self._facts(study):
+            yield self._of_repository(fact, study)
+
+    def _what_it_is(self, path: str, index: int, study: Study) -> Item:
+        own = study.anchor(path)
+        item = self._item(path, "what it is", study.overview.use[path], (own,), [path, own.blob])
+        self._thoughts[item.key] = lambda study: (_describe(own, index, study),)
+        return item
+
+    def _what_with(self, path: str, index: int, ties: Ties, study: Study) -> Iterator[Item]:
         found = _ties(path, index, ties, study)
-        if text := ties_text(path, found):
-            shown = [path, *(user.path for user in found.users[:_MOST_SHOWN]), *found.tests]
-            anchors = tuple(study.anchor(each) for each in dict.fromkeys(shown))
-            words = [text, *(word for anchor in anchors for word in (anchor.path, anchor.blob))]
-            item = self._item(path, "what it hangs together with", use / 2, anchors, words)
-            self._thoughts[item.key] = lambda study: (_note(text, anchors, "symbols and history"),)
-            yield item
+        text = ties_text(path, found)
+        if not text:
+            return
+        shown = [path, *(user.path for user in found.users[:_MOST_SHOWN]), *found.tests]
+        anchors = tuple(study.anchor(each) for each in dict.fromkeys(shown))
+        words = [text, *(word for anchor in anchors for word in (anchor.path, anchor.blob))]
+        item = self._item(path, "what it hangs together with", study.overview.use[path] / 2, anchors, words)
+        self._thoughts[item.key] = lambda study: (_note(text, anchors, "symbols and history"),)
+        yield item
 
     def _facts(self, study: Study) -> Iterator[Fact]:
         paths = [blob.path for blob in study.files if is_own_path(blob.path)]
@@ -123,10 +135,11 @@ def _note(text: str, anchors: tuple[Anchor, ...], source: str) -> Note:
 
 def _ties(path: str, index: int, ties: Ties, study: Study) -> FileTies:
     history = study.overview.history
-    users = ties.users(index)
+    users = [user for user in ties.users(index) if _is_writable(user.path)]
+    tests = study.overview.tests
     return FileTies(
-        users=[user for user in users if not is_test_file(user.path) and _is_writable(user.path)],
-        tests=[user.path for user in users if is_test_file(user.path) and _is_writable(user.path)][:_MOST_TESTS],
+        users=[user for user in users if user.path not in tests],
+        tests=[user.path for user in users if user.path in tests][:_MOST_TESTS],
         together=history.together(path, study.blobs, _MOST_SHOWN),
         commits=history.commits[path],
         of=len(history.changes),

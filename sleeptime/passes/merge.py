@@ -1,0 +1,154 @@
+"""Notes on notes: of two that say the same one stays, of two that contradict each other the one that knows better, and
+what no question ever needed goes. Only tombstones; the user's own notes are never touched.
+
+Whether two notes speak of the same is told by machine, and strictly: both are live, they share a file, they name the
+same things of the code and most of their other words are the same.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from memory.records import Injection, Note
+from sleeptime.records import Item, item_key
+from sleeptime.study import Findings, Study
+
+VERSION = 1
+SAME = 0.6
+"""Jaccard of the plain words of two notes that say the same."""
+OPPOSED = 0.7
+"""And of two that differ in a number or a negation only."""
+IDLE_USES = 100
+"""Uses of the memory during which a note was never among those that were recalled."""
+_MOST_OF_A_FILE = 100
+_WORD = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|\d+(?:\.\d+)*|[\w./:-]*[\w/]")
+_CODE = re.compile(r"[\w.-]+(?:[/:][\w.-]+)+|\w*_\w+|\w+\.\w[\w.]*|\w+\(\)|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|`[^`]+`")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*(?![\w.]*\w)")
+_NEGATION = re.compile(r"\b(?:not|no|never|none|cannot|without|\w+n't)\b", re.IGNORECASE)
+_RANKS = {"user-said": 2, "observed": 1, "inferred": 0}
+
+
+class Words(NamedTuple):
+    """What a note's text is made of."""
+
+    code: frozenset[str]
+    numbers: frozenset[str]
+    negations: int
+    plain: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Clash:
+    """Two notes of which one goes, or where both are the user's, none."""
+
+    kind: Literal["the same", "a contradiction"]
+    stays: Note
+    goes: Note
+
+
+class Merge:
+    name = "merge"
+
+    def __init__(self) -> None:
+        self._thoughts: dict[str, Findings] = {}
+
+    def items(self, study: Study) -> Iterator[Item]:
+        """One for each pair that clashes, and one for the notes that were never needed."""
+        self._thoughts = {}
+        log = study.notes.log
+        notes = log.notes()
+        broken = study.notes.broken()
+        injections = log.injections()
+        uses: dict[str, int] = {}
+        for injection in injections:
+            uses[injection.note] = uses.get(injection.note, 0) + 1
+        gone: set[str] = set()
+        for clash in clashes([note for note in notes if note.id not in broken], uses):
+            study.go_on()
+            if clash.stays.id not in gone and clash.goes.id not in gone:
+                if clash.goes.origin != "user-said":
+                    gone.add(clash.goes.id)
+                yield self._item(
+                    f"{clash.kind}: {clash.stays.id} and {clash.goes.id}", [clash.stays, clash.goes], clash
+                )
+        if idle := [note for note in never_needed(notes, injections) if note.id not in gone]:
+            yield self._item(f"{len(idle)} notes that were never needed", idle, None)
+
+    def work(self, item: Item, study: Study) -> Findings:
+        return self._thoughts[item.key]
+
+    def _item(self, about: str, notes: Sequence[Note], clash: Clash | None) -> Item:
+        key = item_key(self.name, VERSION, [about, *(f"{note.id} {note.revision}" for note in notes)])
+        if clash is None:
+            self._thoughts[key] = Findings(forget=tuple(note.id for note in notes))
+        elif clash.goes.origin == "user-said":
+            both = f"The notes {clash.stays.id} and {clash.goes.id} are both the user's and contradict each other."
+            self._thoughts[key] = Findings(dropped=(both,))
+        else:
+            self._thoughts[key] = Findings(forget=(clash.goes.id,))
+        # Little, but what is recalled next is better for it.
+        return Item(pass_name=self.name, key=key, about=about, expected_use=0.01)
+
+
+def clashes(notes: Sequence[Note], uses: Mapping[str, int]) -> Iterator[Clash]:
+    """The pairs of notes that say the same or the opposite of the same things; `uses` is how often each was recalled.
+
+    Pure. What the user said stays before what was observed, that before what a model inferred; of equals the one that
+    was used more, of two that contradict each other the newer.
+    """
+    by_path: dict[str, list[Note]] = {}
+    for note in notes:
+        for path in {anchor.path for anchor in note.anchors} or {""}:
+            by_path.setdefault(path, []).append(note)
+    seen: set[tuple[str, str]] = set()
+    words = {note.id: words_of(note.text) for note in notes}
+    for _, together in sorted(by_path.items()):
+        newest = sorted(together, key=lambda note: note.id)[-_MOST_OF_A_FILE:]
+        for place, one in enumerate(newest):
+            for other in newest[place + 1 :]:
+                if (one.id, other.id) in seen or one.kind != other.kind:
+                    continue
+                seen.add((one.id, other.id))
+                if clash := _clash(one, other, words[one.id], words[other.id], uses):
+                    yield clash
+
+
+def never_needed(notes: Sequence[Note], injections: Sequence[Injection]) -> list[Note]:
+    """The inferred notes that none of the last IDLE_USES uses of the memory recalled, though they were there. Pure."""
+    began: dict[str, Injection] = {}
+    for injection in injections:
+        began.setdefault(injection.used_by, injection)
+    if len(began) < IDLE_USES:
+        return []
+    since = sorted(each.at for each in began.values())[-IDLE_USES]
+    used = {injection.note for injection in injections if injection.at >= since}
+    return [note for note in notes if note.origin == "inferred" and note.created_at < since and note.id not in used]
+
+
+def words_of(text: str) -> Words:
+    """The parts of a text that decide whether another one says the same."""
+    code = frozenset(match.strip("`") for match in _CODE.findall(text))
+    rest = _CODE.sub(" ", text)
+    numbers = frozenset(_NUMBER.findall(rest))
+    negations = len(_NEGATION.findall(rest))
+    plain = _NEGATION.sub(" ", _NUMBER.sub(" ", rest)).casefold()
+    return Words(code, numbers, negations, frozenset(word for word in _WORD.findall(plain) if len(word) > 2))
+
+
+def _clash(one: Note, other: Note, words: Words, others: Words, uses: Mapping[str, int]) -> Clash | None:
+    if words.code != others.code:
+        return None
+    all_words = words.plain | others.plain
+    alike = len(words.plain & others.plain) / len(all_words) if all_words else 1.0
+    is_opposed = words.numbers != others.numbers or words.negations % 2 != others.negations % 2
+    if alike < (OPPOSED if is_opposed else SAME):
+        return None
+    if is_opposed:
+        order = sorted((one, other), key=lambda note: (-_RANKS[note.origin], -note.created_at.timestamp()))
+        return Clash("a contradiction", order[0], order[1])
+    order = sorted(
+        (one, other), key=lambda note: (-_RANKS[note.origin], -uses.get(note.id, 0), -len(note.text), note.id)
+    )
+    # What the user said twice may stay twice.
+    return None if order[1].origin == "user-said" else Clash("the same", order[0], order[1])
