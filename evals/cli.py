@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from evals import run_cli
+from evals import run_cli, swe_cli
 
 
 @click.group(name="eval")
@@ -14,6 +14,7 @@ def evaluate() -> None:
 
 
 evaluate.add_command(run_cli.report)
+evaluate.add_command(swe_cli.swe)
 
 
 @evaluate.command()
