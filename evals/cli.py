@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from evals import run_cli, sleep_cli
+from evals import run_cli, sleep_cli, swe_cli
 
 
 @click.group(name="eval")
@@ -15,6 +15,7 @@ def evaluate() -> None:
 
 evaluate.add_command(run_cli.report)
 evaluate.add_command(sleep_cli.sleep)
+evaluate.add_command(swe_cli.swe)
 
 
 @evaluate.command()
