@@ -75,6 +75,8 @@ def fall_asleep(scene: Scene, desk: Desk) -> Slept:
     began = time.monotonic()
     with _study(scene, desk) as study, WorkQueue(study.home) as queue:
         run = sleep(study, [Tests(), Presolve(desk.asleep)], queue, SleepRun(id=study.run))
+        if run.stopped:  # by Ctrl-C, which a sleep takes for a call to give way
+            raise KeyboardInterrupt
         notes = study.notes.log.notes()
     return Slept(
         scene=scene.name,
