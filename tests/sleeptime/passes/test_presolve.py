@@ -217,7 +217,7 @@ def test_comments_and_questions_are_for_a_served_model_only(study: Study, repo: 
     assert list(Presolve().items(study)) == []
     comment, question = Presolve().items(replace(study, model=Served()))
     assert "TODO: say what halve does" in comment.about and question.about == "How would halve round up?"
-    assert comment.inputs[0].lines == (15, 15)
+    assert comment.inputs[0].lines == (13, 13)
     assert comment.estimated_tokens == question.estimated_tokens > 0
 
 
