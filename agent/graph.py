@@ -1,21 +1,22 @@
 """The picture of the agent.
 
-    START → recall → localise → propose ─┬→ check ─┬→ choose → finish → END
-                                         ├→ check ─┤
-                                         └→ check ─┘
-                                         (nothing to check: → choose)
+    START → recall → localise → reuse → propose ─┬→ check ─┬→ choose → finish → END
+                                                 ├→ check ─┤
+                                                 └→ check ─┘
+                  (an answer is known: reuse → choose; nothing to check: propose → choose)
 
 recall      notes that bear on the task
 localise    run the tests as they are, rank the suspicious lines
+reuse       answers worked out beforehand, each checked on the tree as it is; where one passes, no model is asked
 propose     one call of the model for all proposals; each is applied in a worktree and becomes a candidate
 check       one for each group of equal candidates, side by side, each in its own worktree; the best group goes first,
             and once it has passed the others are left unchecked, so the winner does not depend on who is faster
 choose      passes the check, then votes, then earliest
 finish      the experience
 
-`solve` computes; `run_task` is `solve` and the effect. What recall, localise, propose and each check gave is kept in
-the context's run as it comes, and taken from there where the run is resumed. No checkpointer: it would store the whole
-state at every step.
+`solve` computes; `run_task` is `solve` and the effect. What recall, localise, reuse, propose and each check gave is
+kept in the context's run as it comes, and taken from there where the run is resumed. No checkpointer: it would store
+the whole state at every step.
 """
 
 import os
@@ -61,7 +62,8 @@ def run_task(task: Task, context: AgentContext, log: ExperienceLog) -> Experienc
     experience = solve(task, context)
     log.append(experience)
     if context.memory:
-        context.memory.mark_used(experience.notes, experience.id)
+        is_read = context.reads_notes and not experience.was_known
+        context.memory.mark_used(experience.notes, experience.id, is_read=is_read)
     if context.run:
         context.run.finish()
     return experience
@@ -103,7 +105,7 @@ def _kept_check(state: CheckState, runtime: Runtime[AgentContext]) -> AgentState
 
 def _seconds_before(context: AgentContext) -> float:
     """What the stages that an earlier process has done took."""
-    stages = (context.run.stage(stage) for stage in ("recall", "localise", "propose")) if context.run else ()
+    stages = (context.run.stage(stage) for stage in ("recall", "localise", "reuse", "propose")) if context.run else ()
     return sum(sum(saved["seconds"].values()) for saved in stages if saved)
 
 
@@ -111,13 +113,15 @@ def _build() -> CompiledStateGraph[AgentState, AgentContext, AgentState, AgentSt
     builder = StateGraph(AgentState, context_schema=AgentContext)
     builder.add_node("recall", _kept("recall", nodes.recall))
     builder.add_node("localise", _kept("localise", nodes.localise))
+    builder.add_node("reuse", _kept("reuse", nodes.reuse))
     builder.add_node("propose", _kept("propose", nodes.propose))
     builder.add_node("check", _kept_check)
     builder.add_node("choose", nodes.choose)
     builder.add_node("finish", nodes.finish)
     builder.add_edge(START, "recall")
     builder.add_edge("recall", "localise")
-    builder.add_edge("localise", "propose")
+    builder.add_edge("localise", "reuse")
+    builder.add_conditional_edges("reuse", nodes.is_answered, {True: "choose", False: "propose"})
     builder.add_conditional_edges("propose", nodes.fan_out, ["check", "choose"])
     builder.add_edge("check", "choose")
     builder.add_edge("choose", "finish")

@@ -11,29 +11,22 @@ from pathlib import Path
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
-from agent.checks import check as check_worktree
-from agent.checks import touches_tests
-from agent.edits import apply_edits
-from agent.errors import EditRefused
-from agent.lint import still_parses
 from agent.localise import Localisation
 from agent.localise import localise as localise_fault
+from agent.reuse import reuse_answers
 from agent.state import AgentContext, AgentState, CheckState, OutOfTime, Proposal
-from agent.vote import FileChange, fingerprint, rank
+from agent.trial import TEST_SECONDS, candidate, check_seconds, checked
 from agent.vote import choose as choose_winner
-from agent.workspace import Repository
+from agent.vote import rank
 from memory.experiences import new_id
-from memory.records import Candidate, CommandRun, Experience, Status, Task, Tokens, Vote
-
-TEST_SECONDS = 60.0
-"""What the test command may take before the change, at least; a fifth of the run's time limit if that is more."""
+from memory.records import Candidate, Experience, Status, Task, Tokens, Vote
 
 
 def recall(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
     """Notes that bear on the task and are true of the tree as it is."""
     context = runtime.context
     context.progress.step("recall", 0, 1)
-    if context.memory is None:
+    if context.memory is None or not context.reads_notes:
         return {"notes": ()}
     recall = context.memory.recall(state["task"].request)
     if recall.problem:
@@ -67,19 +60,29 @@ def localise(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
             f"The test command was ended after {found.tests.seconds:.0f} s; a --timeout of more than five times as "
             "much gives it longer."
         )
-    notes = context.memory.recalled(state["notes"]) if context.memory else ()
+    notes = context.memory.recalled(state["notes"]) if context.memory and state["notes"] else ()
     return {"localisation": replace(found, notes=tuple(note.text for note in notes))}
 
 
+def reuse(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
+    """Answers worked out beforehand; where one passes it is all that there is to choose from."""
+    return reuse_answers(state, runtime.context)
+
+
+def is_answered(state: AgentState) -> bool:
+    """Whether `reuse` has found the answer."""
+    return "candidates" in state
+
+
 def propose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
-    """Ask the model once for all proposals, and turn each into a candidate."""
+    """Ask the model once for all proposals, and turn each into a candidate; hints come last, and so win no tie."""
     context, task = runtime.context, state["task"]
     with context.repository.worktree(task.snapshot, context.worktrees) as worktree:
-        proposals = _sample(context, task, worktree, state["localisation"])
+        proposals = [*_sample(context, task, worktree, state["localisation"]), *state["hints"]]
         # Most samples repeat each other: what the same edits come to is found out once.
         answers = [replace(proposal, tokens=Tokens(), seconds=0.0) for proposal in proposals]
         outcomes = {
-            answer: _candidate(answer, context.repository, worktree, task.snapshot) for answer in dict.fromkeys(answers)
+            answer: candidate(answer, context.repository, worktree, task.snapshot) for answer in dict.fromkeys(answers)
         }
     candidates = tuple(
         outcomes[answer].model_copy(update={"index": index, "tokens": proposal.tokens, "seconds": proposal.seconds})
@@ -92,7 +95,7 @@ def fan_out(state: AgentState, runtime: Runtime[AgentContext]) -> list[Send] | s
     """One check for each group of equal candidates, the best group first."""
     groups = rank(state["candidates"])
     runtime.context.progress.step("check", 0, len(groups))
-    timeout = _check_seconds(state["localisation"].tests)
+    timeout = check_seconds(state["localisation"].tests)
     return [
         Send(
             "check",
@@ -114,20 +117,9 @@ def check(state: CheckState, runtime: Runtime[AgentContext]) -> AgentState:
     context, task = runtime.context, state["task"]
     if context.deadline.passed or context.race.is_lost(state["rank"]):
         return {}
-    repository = context.repository
-    with repository.worktree(task.snapshot, context.worktrees) as worktree:
-        _make_change(state["proposal"], repository, worktree)
-        found = check_worktree(
-            worktree,
-            lambda path: repository.read(task.snapshot, path),
-            repository.changed_paths(worktree, task.snapshot),
-            task.test_command,
-            context.sandbox,
-            min(state["timeout"], context.deadline.left()),
-            readable=repository.inputs,
-        )
-    if found.tests and found.tests.timed_out and context.deadline.passed:
-        return {}  # ended by the run's limit: that says nothing about the candidate
+    found = checked(state["proposal"], task, context, state["timeout"])
+    if found is None:
+        return {}
     context.progress.step("check", context.race.finish(state["rank"], found.passed), state["groups"])
     return {"checks": {state["first"]: found}}
 
@@ -176,54 +168,6 @@ def _sample(context: AgentContext, task: Task, worktree: Path, localisation: Loc
         return ()
 
 
-def _make_change(proposal: Proposal, repository: Repository, worktree: Path) -> None:
-    """Do to the worktree, which is at its snapshot, what was proposed; raises EditRefused."""
-    if proposal.tree:
-        repository.restore(worktree, proposal.tree)
-    apply_edits(worktree, proposal.edits)
-
-
-def _candidate(proposal: Proposal, repository: Repository, worktree: Path, snapshot: str) -> Candidate:
-    """What a proposal comes to in the worktree, which is left as it was."""
-    edits = proposal.edits
-    if not edits and not proposal.tree:
-        return Candidate(index=0, abstained=proposal.problem or "empty")
-    if edits and all(edit.old.rstrip("\r\n") == edit.new.rstrip("\r\n") for edit in edits):
-        return Candidate(index=0, abstained="no-op")
-    try:
-        _make_change(proposal, repository, worktree)
-    except EditRefused:
-        return Candidate(index=0, abstained="does not apply")
-    patch = repository.diff(worktree, snapshot)
-    changes = [
-        FileChange(path, repository.read(snapshot, path), _content(worktree / path))
-        for path in repository.changed_paths(worktree, snapshot)
-    ]
-    repository.reset(worktree, snapshot)
-    if abstained := _abstention(changes):
-        return Candidate(index=0, patch=patch, abstained=abstained)
-    return Candidate(index=0, patch=patch, fingerprint=fingerprint(changes))
-
-
-def _abstention(changes: Sequence[FileChange]) -> str | None:
-    """Why a change that applies has no vote; None where it has one."""
-    old = {change.path: change.old for change in changes}
-    if not fingerprint(changes):
-        return "no-op"
-    if not all(still_parses(change.path, change.old, change.new) for change in changes if change.new is not None):
-        return "does not parse"
-    if touches_tests(list(old), old.get):
-        return "touches tests"
-    return None
-
-
-def _content(path: Path) -> bytes | None:
-    """What git sees there: of a symlink its target, None where there is nothing."""
-    if path.is_symlink():
-        return bytes(path.readlink())
-    return path.read_bytes() if path.is_file() else None
-
-
 def _status(candidates: Sequence[Candidate], vote: Vote, test_command: str | None) -> Status:
     if vote.winner is None:
         return "no_candidate"
@@ -238,13 +182,3 @@ def _status(candidates: Sequence[Candidate], vote: Vote, test_command: str | Non
 def _test_seconds(context: AgentContext) -> float:
     left = context.deadline.left()
     return TEST_SECONDS if left == float("inf") else min(left, max(TEST_SECONDS, left / 5))
-
-
-def _check_seconds(before: CommandRun | None) -> float:
-    """Seconds for the tests of a candidate: a patch that makes them several times slower is no fix.
-
-    Where they did not end before the change, they are more likely to hang than to be slow.
-    """
-    if before is None:
-        return TEST_SECONDS
-    return before.seconds / 3 if before.timed_out else 5.0 + 3.0 * before.seconds

@@ -11,7 +11,13 @@ from rich.status import Status
 from agent.chat import Live
 from agent.state import Stage
 
-_DOING = {"recall": "recalling", "localise": "localising", "propose": "sampling", "check": "checking"}
+_DOING = {
+    "recall": "recalling",
+    "localise": "localising",
+    "reuse": "trying what is known",
+    "propose": "sampling",
+    "check": "checking",
+}
 
 
 class ConsoleProgress:

@@ -158,6 +158,8 @@ def _summary(experience: Experience) -> list[tuple[str, str]]:
         if stage != "total" and seconds >= 0.05
     )
     agreement = f"{vote.votes}/{total}{abstained}" if total else "no candidate"
+    if experience.was_known:
+        agreement = f"none needed: worked out beforehand (notes {', '.join(experience.notes)})"
     return [
         ("result", _RESULTS[experience.status]),
         ("agreement", agreement),

@@ -98,10 +98,11 @@ def run(
         clear_abandoned(home.runs)
         under_way = resumed or stack.enter_context(Run.begin(home.runs, _begin(options, repository)))
         sandbox = open_sandbox(options.sandbox)
-        # The embedded model reads no notes.
+        # The embedded model reads no notes, and needs nothing of how they are searched.
         reads_notes = served is not None or (proposer is not None and proposer.name != EmbeddedProposer.name)
-        notes = stack.enter_context(NoteStore.open(repository.root, _memory())) if reads_notes else None
-        desk = _Desk(options, repository, home, notes, sandbox, deadline, progress, under_way)
+        config = _memory() if reads_notes else MemoryConfig()
+        notes = stack.enter_context(NoteStore.open(repository.root, config))
+        desk = _Desk(options, repository, home, notes, reads_notes, sandbox, deadline, progress, under_way)
         with progress:
             experience = desk.work(proposer or desk.proposer(served, confirm), served, log)
         meter = served.model.meter if served else None
@@ -127,7 +128,8 @@ class _Desk:
     options: RunOptions
     repository: Repository
     home: MemoryHome
-    notes: NoteStore | None
+    notes: NoteStore
+    reads_notes: bool
     sandbox: Sandbox
     deadline: Deadline
     progress: ConsoleProgress
@@ -148,6 +150,7 @@ class _Desk:
             seed=options.seed,
             adapter=_adapter(proposer, served),
             memory=self.notes,
+            reads_notes=self.reads_notes,
             deadline=self.deadline,
             run=self.under_way,
         )
@@ -166,7 +169,7 @@ class _Desk:
         """What asks the served model, None for the embedded one."""
         if served is None:
             return EmbeddedProposer.of_home(self.home, self.progress.notice)
-        from agent.rollout.toolbox import NothingRemembered, Remembered, Workplace
+        from agent.rollout.toolbox import Remembered, Workplace
 
         served.model.meter.charge(self.under_way.spent)
         options, progress = self.options, self.progress
@@ -178,7 +181,7 @@ class _Desk:
             own=self.under_way.begun.task.test_command,
             ask=self._ask(confirm),
         )
-        notes = Remembered(self.notes) if self.notes else NothingRemembered()
+        notes = Remembered(self.notes)
         workplace = Workplace(self.repository, self.home.worktrees, self.sandbox, permissions, self.deadline, notes)
         return served.proposer(options.strategy, workplace, self.under_way, progress.notice, progress.live)
 

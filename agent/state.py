@@ -19,7 +19,7 @@ from memory.note_store import NoteStore
 from memory.records import Candidate, Check, Experience, Task, Tokens, Vote
 from memory.runs import Run
 
-Stage = Literal["recall", "localise", "propose", "check"]
+Stage = Literal["recall", "localise", "reuse", "propose", "check"]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,8 @@ class AgentContext:
     adapter: str | None = None
     """The adapter that the proposer's model has."""
     memory: NoteStore | None = None
-    """None where the model does not read notes."""
+    reads_notes: bool = True
+    """Whether the model is told what is remembered; answers worked out beforehand are tried either way."""
     deadline: Deadline = field(default_factory=Deadline)
     run: Run | None = None
     """Where the stages are kept, so that an interrupted run can be resumed; None to keep nothing."""
@@ -126,6 +127,8 @@ class AgentState(TypedDict, total=False):
     notes: tuple[str, ...]
     """Ids of those that were recalled."""
     localisation: Localisation
+    hints: tuple[Proposal, ...]
+    """Answers worked out beforehand that nothing here can check; they stand behind what the model proposes."""
     proposals: tuple[Proposal, ...]
     candidates: tuple[Candidate, ...]
     """One for each proposal, unchecked until `choose` hands out the checks."""

@@ -194,6 +194,12 @@ class Repository:
         self._stage(worktree, env)
         return self.git("write-tree", cwd=worktree, env=env).decode().strip()
 
+    def apply(self, worktree: Path, patch: str) -> None:
+        """Make the change of a patch in a worktree of ours; RepositoryError, nothing changed, where it does not fit."""
+        text = patch.encode("utf-8", "surrogateescape")
+        plain = ("--whitespace=nowarn", "--no-ignore-whitespace")
+        self.git("apply", *plain, "-", cwd=worktree, env=self._inside(worktree), stdin=text)
+
     def restore(self, worktree: Path, tree: str) -> None:
         """Bring a worktree of ours, which is at its snapshot, to what `tree` has kept."""
         self.git("read-tree", "--reset", "-u", tree, cwd=worktree, env=self._inside(worktree))

@@ -2,7 +2,10 @@
 
 UserError
 ├── RunFolderError   the folder of a run cannot be used
-└── DatasetError     the instances of a data set cannot be read
+├── DatasetError     the instances of a data set cannot be read
+├── NoEnvironment    the environment for an instance's tests cannot be made
+├── PredictionError  the agent was not asked, or gave no answer
+└── HarnessError     SWE-bench's own harness cannot be used here
 """
 
 from memory.errors import UserError
@@ -14,3 +17,15 @@ class RunFolderError(UserError):
 
 class DatasetError(UserError):
     """The instances of a data set cannot be read."""
+
+
+class NoEnvironment(UserError):
+    """The environment for an instance's tests cannot be made."""
+
+
+class PredictionError(UserError):
+    """The agent was not asked, or gave no answer."""
+
+
+class HarnessError(UserError):
+    """SWE-bench's own harness cannot be used here."""

@@ -11,7 +11,7 @@ from agent.git_command import run_git, sentence
 _DEMO_MARK = "sleepwright.demo"
 
 # The same commits for everyone: no identity has to be set, and nobody's templates, hooks or signing keys take part.
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_AUTHOR_NAME": "sleepwright",
@@ -39,6 +39,17 @@ def commit_all(directory: Path, message: str) -> None:
     _git(directory, "commit", "--quiet", "--message", message)
 
 
+def export(mirror: Path, commit: str, target: Path) -> None:
+    """The files of a commit of `mirror` in a new repository at `target`, which borrows the mirror's objects.
+
+    Quick, since nothing is copied; for who may see what came later. RepositoryError where the commit is not there.
+    """
+    if run_git(mirror, "cat-file", "-e", f"{commit}^{{commit}}", env=ENVIRONMENT).status:
+        raise RepositoryError(f"The mirror {str(mirror)!r} has no commit {commit}: fetch it there.")
+    _git(mirror, "clone", "--quiet", "--shared", "--no-checkout", "--no-tags", str(mirror.resolve()), str(target))
+    _git(target, "checkout", "--quiet", "--detach", commit)
+
+
 def create_demo(directory: Path) -> None:
     """The demo's repository: a shop with one bug, which one of its tests shows. An earlier demo is replaced.
 
@@ -64,11 +75,11 @@ def _is_demo(directory: Path) -> bool:
     config = directory / ".git" / "config"
     if not config.is_file():
         return False
-    asked = run_git(directory, "config", "--file", config, "--type", "bool", "--get", _DEMO_MARK, env=_ENVIRONMENT)
+    asked = run_git(directory, "config", "--file", config, "--type", "bool", "--get", _DEMO_MARK, env=ENVIRONMENT)
     return asked.output.strip() == b"true"
 
 
 def _git(directory: Path, *arguments: str) -> None:
-    run = run_git(directory, *arguments, env=_ENVIRONMENT)
+    run = run_git(directory, *arguments, env=ENVIRONMENT)
     if run.status:
         raise RepositoryError(sentence(directory, arguments, run.errors))

@@ -1,7 +1,8 @@
 """The durable record of a repository's notes: an append-only SQLite log of events, safe for several processes.
 
 The notes are what the events come to; nothing is edited or deleted in place, a forgotten note is a tombstone. Beside
-the events lie what can be made from them again: which event is current for each note, its anchors, its words.
+the events lie what can be made from them again: which event is current for each note, its anchors, its words, the
+tests that its answer is for.
 """
 
 import json
@@ -18,7 +19,7 @@ from memory.note_rules import check_note
 from memory.records import Injection, Note, NoteEvent, Origin, now
 from memory.words import words
 
-SCHEMA = 2
+SCHEMA = 3
 
 Action = Literal["add", "edit", "forget", "restore"]
 
@@ -53,12 +54,17 @@ CREATE TABLE vectors (
 ) STRICT, WITHOUT ROWID;
 """
 
+_SINCE_3 = """
+CREATE TABLE answers (test TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (test, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX answers_of ON answers (seq);
+"""
+
 _LAYOUT = Layout(
     called="record of the notes",
     application_id=0x536C704E,  # "SlpN"
     schema=SCHEMA,
-    tables=_TABLES + _SINCE_2,
-    migrations={1: _SINCE_2},
+    tables=_TABLES + _SINCE_2 + _SINCE_3,
+    migrations={1: _SINCE_2, 2: _SINCE_3},
     way_back="`sleepwright memory recover` makes it again from the index; or ",
 )
 _MANY = 20  # a run may always forget this many
@@ -265,6 +271,24 @@ class NoteLog:
             )
             return [note for (note,) in rows]
 
+    def answers_for(self, tests: Sequence[str]) -> list[str]:
+        """Ids of the notes whose patch mends one of these tests, the newest first."""
+        with self._database.open() as connection:
+            rows = connection.execute(
+                "SELECT note FROM current WHERE seq IN"
+                " (SELECT seq FROM answers WHERE test IN (SELECT value FROM json_each(?))) ORDER BY seq DESC",
+                (json.dumps(list(tests)),),
+            )
+            return [note for (note,) in rows]
+
+    def answers_in_words(self) -> list[str]:
+        """Ids of the notes whose patch was asked for in words, by no failing test; the newest first."""
+        with self._database.open() as connection:
+            rows = connection.execute(
+                "SELECT note FROM answers JOIN current USING (seq) WHERE test = '' ORDER BY seq DESC"
+            )
+            return [note for (note,) in rows]
+
     def inject(self, injections: Sequence[Injection]) -> None:
         """Write into the ledger that notes were used."""
         rows = [(each.note, each.at.isoformat(), each.used_by, each.tokens) for each in injections]
@@ -353,12 +377,16 @@ def _append(connection: sqlite3.Connection, note: Note, action: Action, run: str
         connection.execute("DELETE FROM current WHERE seq = ?", (old,))
         connection.execute("DELETE FROM anchors WHERE seq = ?", (old,))
         connection.execute("DELETE FROM words WHERE rowid = ?", (old,))
+        connection.execute("DELETE FROM answers WHERE seq = ?", (old,))
     if action == "forget":
         return
     connection.execute("INSERT INTO current (seq, note, commit_id) VALUES (?, ?, ?)", (seq, note.id, note.commit))
     connection.executemany(
         "INSERT INTO anchors (seq, path, blob) VALUES (?, ?, ?)", [(seq, a.path, a.blob) for a in note.anchors]
     )
+    if note.answer:
+        tests = set(note.answer.tests) or {""}
+        connection.executemany("INSERT INTO answers (test, seq) VALUES (?, ?)", [(test, seq) for test in tests])
     connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (seq, " ".join(words(searchable(note)))))
 
 

@@ -1,9 +1,10 @@
 """What may be stored as a note: checked on every way in, whoever writes."""
 
+import json
 import re
 
 from memory.errors import NoteRefused
-from memory.records import Note
+from memory.records import Answer, Note, NoteKind
 from memory.secret_rules import find_secret
 
 LONGEST_TEXT = 4_000
@@ -11,10 +12,13 @@ LONGEST_TEXT = 4_000
 MOST_ANCHORS = 12
 LONGEST_PATH = 300
 """Bytes; with the limits around it, the anchors of a note fit into one metadata value of Chroma Cloud, 8 KB."""
+LONGEST_ANSWER = 7_000
+"""Bytes of JSON: it is one metadata value of Chroma Cloud too."""
 _LONGEST_SYMBOL = 200
 _LONGEST_FIELD = 500
 _ID = re.compile(r"[0-9a-z]{6,40}")
 _BLOB = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
@@ -34,6 +38,8 @@ def check_note(note: Note) -> None:
         raise NoteRefused(f"Revision {note.revision} does not exist: the first is 1.")
     _check_anchors(note)
     _check_words(note)
+    if note.answer:
+        _check_answer(note.kind, note.answer)
 
 
 def _check_anchors(note: Note) -> None:
@@ -65,3 +71,18 @@ def _check_words(note: Note) -> None:
             raise NoteRefused(f"The {name} of the note has more than {_LONGEST_FIELD} characters: shorten it.")
     if len(note.checks) > 20 or any(len(check) > _LONGEST_FIELD for check in note.checks):
         raise NoteRefused(f"At most 20 checks of {_LONGEST_FIELD} characters are kept with a note: shorten them.")
+
+
+def _check_answer(kind: NoteKind, answer: Answer) -> None:
+    """The patch is applied, not shown: of control characters it may have what the code has."""
+    if kind != "answer":
+        raise NoteRefused(f"A note of kind {kind!r} has a patch: only an answer has one.")
+    if not answer.patch.strip():
+        raise NoteRefused("The answer has no patch: store what is known as a fact.")
+    text = json.dumps(answer.model_dump(mode="json"))
+    if len(text) > LONGEST_ANSWER:
+        raise NoteRefused(f"The answer has {len(text)} bytes, more than {LONGEST_ANSWER}: it is too large for a note.")
+    if _SURROGATE.search(text := "\n".join([answer.patch, answer.request, *answer.tests])):
+        raise NoteRefused("The answer's patch is of a file that is not UTF-8: it is not stored.")
+    if secret := find_secret(text):
+        raise NoteRefused(f"The answer's patch holds {secret}: secrets are not stored.")

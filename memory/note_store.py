@@ -14,6 +14,7 @@ from memory.freshness import Broken, broken_anchors, broken_notes, current_path
 from memory.home import MemoryHome
 from memory.index_access import IndexAccess
 from memory.index_folder import IndexFailure
+from memory.known_answers import KnownAnswer, known_answers
 from memory.note_log import NoteLog
 from memory.recall import BUDGET, CANDIDATES, MOST_NOTES, Recall, Recalled, fuse, pack
 from memory.records import Injection, Note, NoteKind, Origin, Tokens
@@ -130,11 +131,17 @@ class NoteStore:
         held = self.tree.held()
         return sorted((placed(note, held) for note in self.log.notes(ids)), key=lambda each: each.note.id)
 
-    def mark_used(self, ids: Sequence[str], used_by: str) -> None:
-        """Write into the ledger that notes were put into a prompt."""
+    def answers(self, failing: Sequence[str], request: str) -> list[KnownAnswer]:
+        """What was worked out beforehand for these failing tests or this request. Cheap: no vectors take part."""
+        if not self.home.notes.exists():
+            return []  # looking does not make a record
+        return known_answers(self.tree, self.log, failing, request)
+
+    def mark_used(self, ids: Sequence[str], used_by: str, *, is_read: bool = True) -> None:
+        """Write into the ledger that notes were put into a prompt; without `is_read`, that their patches were used."""
         if ids:
-            used = self.recalled(ids)
-            self.log.inject([Injection(note=each.note.id, used_by=used_by, tokens=each.tokens) for each in used])
+            used = [(each.note.id, each.tokens if is_read else 0) for each in self.recalled(ids)]
+            self.log.inject([Injection(note=id, used_by=used_by, tokens=tokens) for id, tokens in used])
 
 
 def placed(note: Note, held: Held) -> Recalled:

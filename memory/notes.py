@@ -159,7 +159,8 @@ def _notes(collection: Collection) -> Iterator[Note]:
             page = collection.get(limit=_MOST_RESULTS, offset=offset, include=["documents", "metadatas"])
         for id, text, metadata in zip(page["ids"], page["documents"] or [], page["metadatas"] or [], strict=True):
             rest = {**json.loads(str(metadata["rest"])), "anchors": json.loads(str(metadata["anchors"]))}
-            yield Note.model_validate_json(json.dumps({**rest, "id": id, "text": text}))
+            answer = {"answer": json.loads(str(metadata["answer"]))} if metadata.get("answer") else {}
+            yield Note.model_validate_json(json.dumps({**rest, **answer, "id": id, "text": text}))
         if len(page["ids"]) < _MOST_RESULTS:
             return
         offset += _MOST_RESULTS
@@ -240,7 +241,7 @@ def _about(space: Space) -> dict[str, str | int]:
 
 def _metadata(note: Note) -> Metadata:
     """Flat, as Chroma takes it: what can be filtered by, and the rest of the record."""
-    rest = note.model_dump_json(exclude={"text", "anchors", "id"})
+    rest = note.model_dump_json(exclude={"text", "anchors", "id", "answer"})
     anchors = json.dumps([anchor.model_dump(mode="json", exclude_none=True) for anchor in note.anchors])
     return {
         "digest": _digest(note),
@@ -249,6 +250,7 @@ def _metadata(note: Note) -> Metadata:
         "revision": note.revision,
         "anchors": anchors,
         "rest": rest,
+        **({"answer": note.answer.model_dump_json()} if note.answer else {}),
     }
 
 

@@ -7,8 +7,9 @@ Experience  a finished task: candidates, vote, check results
 Outcome     what became of it later: applied, undone; its own record, nothing is edited in place
 Anchor      path + git blob id (+ symbol, lines): the evidence that a note stands on
 Note        one thing worth knowing about the repository: text, kind, anchors, origin, cost
+Answer      a patch worked out before anybody asked, kept with a note of that kind
 NoteEvent   one change to the notes: added, edited, forgotten, restored; the notes are what the events come to
-Injection   a note was put into a prompt: where, and for how many tokens
+Injection   a note was put into a prompt: where, and for how many tokens; 0 where its patch was used instead
 Adapter     one immutable LoRA version of a local model: parent, base, data, metrics, verdict
 Verdict     what the gate found about an adapter, with its numbers
 """
@@ -149,6 +150,11 @@ class Experience(Record):
         """The winner's patch; empty without one."""
         return "" if self.vote.winner is None else self.candidates[self.vote.winner].patch
 
+    @property
+    def was_known(self) -> bool:
+        """Whether the winner is an answer that was worked out beforehand, which `notes` names: no model was asked."""
+        return self.vote.winner is not None and "reuse" in self.seconds and "propose" not in self.seconds
+
 
 class Outcome(Record):
     """What became of an experience later."""
@@ -173,6 +179,17 @@ class Anchor(Record):
     """First and last line, from 1."""
 
 
+class Answer(Record):
+    """A patch worked out before anybody asked, and what it is for."""
+
+    patch: str
+    """Unified diff against a tree that holds the note's anchors, as a candidate has it."""
+    tests: tuple[str, ...] = ()
+    """Ids of the tests that failed without it and passed with it."""
+    request: str = ""
+    """Where no failing test asked for it: the words that did, of a comment in the code or a question."""
+
+
 class Note(Record):
     """One thing worth knowing about the repository, true of every tree that holds its anchors' blobs."""
 
@@ -195,6 +212,8 @@ class Note(Record):
     checks: tuple[str, ...] = ()
     """What was found true by machine before it was stored."""
     cost: Tokens = Tokens()
+    answer: Answer | None = None
+    """Only with the kind of that name."""
 
 
 class NoteEvent(Record):
@@ -209,7 +228,7 @@ class NoteEvent(Record):
 
 
 class Injection(Record):
-    """A note was put into a prompt."""
+    """A note was put into a prompt, or the patch of an answer was used."""
 
     note: str
     at: datetime = Field(default_factory=now)

@@ -33,6 +33,7 @@ def shown(note: Note, broken: Sequence[Broken], injections: Sequence[Injection])
         *(("stands on", f"{describe(anchor)} at {anchor.blob[:12]}") for anchor in note.anchors),
         *(("but", explained(each)) for each in broken),
         *(("checked", check) for check in note.checks),
+        ("answers", _answers(note)),
         ("written by", note.run or ""),
         ("cost", f"{note.cost.prompt} + {note.cost.completion} tokens" if note.cost.calls else ""),
         ("used", _used(injections)),
@@ -90,6 +91,11 @@ def counted(total: int, broken: Mapping[str, Sequence[Broken]]) -> dict[str, int
     states = [state_of(each) for each in broken.values()]
     stale, dormant = states.count("stale"), states.count("dormant")
     return {"live": total - stale - dormant, "stale": stale, "dormant": dormant}
+
+
+def _answers(note: Note) -> str:
+    """What the patch of a note is for."""
+    return (", ".join(note.answer.tests) or note.answer.request) if note.answer else ""
 
 
 def _used(injections: Sequence[Injection]) -> str:

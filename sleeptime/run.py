@@ -30,6 +30,7 @@ from sleeptime.control import DaemonFolder
 from sleeptime.dry_run import foresee
 from sleeptime.passes.infer import Infer
 from sleeptime.passes.merge import Merge
+from sleeptime.passes.presolve import Presolve
 from sleeptime.passes.reflect import Reflect
 from sleeptime.passes.survey import Survey
 from sleeptime.passes.tests import Tests
@@ -87,7 +88,7 @@ class Waker:
 
 def all_passes() -> list[Pass]:
     """The passes in the order of their price."""
-    return [Survey(), Tests(), Reflect(), Merge(), Infer()]
+    return [Survey(), Tests(), Presolve(), Reflect(), Merge(), Infer()]
 
 
 def run_sleep(options: SleepOptions, out: Console, err: Console) -> int:

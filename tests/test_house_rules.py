@@ -35,6 +35,7 @@ OWNERS = {
     "langgraph": {"agent/graph.py", "agent/nodes.py", "agent/state.py"},
     "git": {"agent/git_command.py"},
     "matplotlib": {"evals/plots.py"},
+    "ray": {"evals/executor.py"},
     "torch": {"ttrl_adapter/pretrain.py", "ttrl_adapter/train.py", "evals/sorting_model.py"},
     "transformers": {"ttrl_adapter/train.py", "evals/sorting_model.py"},
     "trl": {"ttrl_adapter/train.py"},

@@ -102,7 +102,7 @@ def _context(
 ) -> "RoundContext":
     from agent.policy import SHIPPED
     from ttrl_adapter.records import Recipe
-    from ttrl_adapter.registry import Registry
+    from ttrl_adapter.registry import EMBEDDED, Registry
     from ttrl_adapter.round import RoundContext
 
     active = Registry(home).active(EMBEDDED)

@@ -172,7 +172,7 @@ def test_a_group_that_can_no_longer_win_is_left_unchecked(desk: Desk) -> None:
 def test_tokens_and_seconds_add_up(desk: Desk) -> None:
     found = desk.solve([WRONG, RIGHT])
     assert (found.tokens.prompt, found.tokens.calls) == (2, 2)
-    stages = {"recall", "localise", "propose", "check"}
+    stages = {"recall", "localise", "reuse", "propose", "check"}
     assert set(found.seconds) == stages | {"total"}
     assert sum(found.seconds[stage] for stage in stages) <= found.seconds["total"]
 

@@ -13,7 +13,9 @@ from click.testing import CliRunner, Result
 from memory.cli import memory
 from memory.errors import NoteRefused, StoreError, UserError
 from memory.home import MemoryHome, all_homes
+from memory.interchange import export_notes
 from memory.work_tree import WorkTree
+from tests.memory import note_examples
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +107,14 @@ def test_an_export_comes_back_whole_after_everything_is_lost(tmp_path: Path, nam
     assert answer("import", str(file))["added"] == 2
     assert answer("list") == before
     assert answer("import", str(file)) | {"run": ""} == {"added": 0, "changed": 0, "same": 2, "run": ""}
+
+
+def test_an_answer_is_shown_with_what_it_is_for(tmp_path: Path) -> None:
+    known = note_examples.answer("tests/test_calc.py::test_add")
+    (tmp_path / "notes.jsonl").write_text(export_notes([known], "jsonl"))
+    call("import", str(tmp_path / "notes.jsonl"))
+    assert "answers:    tests/test_calc.py::test_add" in call("show", known.id).stdout
+    assert answer("show", known.id)["answer"] == (known.answer and known.answer.model_dump(mode="json"))
 
 
 def test_an_export_is_edited_and_imported(tmp_path: Path) -> None:

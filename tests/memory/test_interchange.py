@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from memory.errors import NoteRefused
 from memory.interchange import Format, export_notes, import_notes
-from memory.records import Anchor, Note, Tokens
+from memory.records import Anchor, Answer, Note, Tokens
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t`#~-"), min_size=1)
 ANCHORS = st.builds(
@@ -29,6 +29,7 @@ NOTES = st.builds(
     source=st.none() | TEXT,
     checks=st.lists(TEXT, max_size=2).map(tuple),
     cost=st.builds(Tokens, prompt=st.integers(0, 9)),
+    answer=st.none() | st.builds(Answer, patch=TEXT, tests=st.just(("t::a",)), request=TEXT),
 )
 
 

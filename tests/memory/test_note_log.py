@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from memory.errors import NoteConflict, NoteRefused, StoreError, UserError
-from memory.note_log import NoteLog
-from tests.memory.note_examples import anchor, note
+from memory.note_log import SCHEMA, NoteLog
+from tests.memory.note_examples import anchor, answer, note
 
 DATA = Path(__file__).parent / "data"
 
@@ -177,7 +177,7 @@ def test_the_file_itself_is_append_only(log: NoteLog, path: Path, statement: str
 PROCESS = """
 import sys
 from pathlib import Path
-from memory.note_log import NoteLog
+from memory.note_log import SCHEMA, NoteLog
 from tests.memory.note_examples import anchor, note
 log, role = NoteLog(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)
@@ -265,5 +265,33 @@ def test_a_record_of_every_older_schema_is_read_without_loss(golden: Path, path:
         assert log.count() == 3
 
 
-def test_there_is_a_golden_file() -> None:
-    assert (DATA / "notes-1.db").exists()
+def test_there_is_a_golden_file_of_every_older_schema() -> None:
+    assert {file.stem for file in DATA.glob("notes-*.db")} == {f"notes-{schema}" for schema in range(1, SCHEMA)}
+
+
+def test_an_answer_is_found_by_the_tests_that_it_mends(log: NoteLog) -> None:
+    first, second, asked = answer("t::a", "t::b"), answer("t::b"), answer(request="make x two")
+    log.add([first, second, asked, note("t::b is slow.")])
+    assert log.get(first.id) == first
+    assert log.answers_for(["t::b", "t::c"]) == [second.id, first.id]
+    assert log.answers_for(["t::c"]) == log.answers_for([]) == []
+    assert log.answers_in_words() == [asked.id]
+
+
+def test_a_forgotten_answer_is_not_found_until_it_is_restored(log: NoteLog) -> None:
+    known = answer("t::a")
+    log.add([known])
+    log.forget([known.id], by="inferred")
+    assert log.answers_for(["t::a"]) == []
+    log.bring_back([known])
+    assert log.answers_for(["t::a"]) == [known.id]
+
+
+def test_an_edited_answer_is_found_by_its_new_tests_only(log: NoteLog) -> None:
+    known = answer("t::a")
+    log.add([known])
+    assert known.answer
+    log.edit(
+        known.model_copy(update={"answer": known.answer.model_copy(update={"tests": ("t::b",)})}), seen=1, by="inferred"
+    )
+    assert (log.answers_for(["t::a"]), log.answers_for(["t::b"])) == ([], [known.id])

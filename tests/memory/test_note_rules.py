@@ -4,8 +4,8 @@ import pytest
 
 from memory.errors import NoteRefused
 from memory.note_rules import LONGEST_PATH, LONGEST_TEXT, MOST_ANCHORS, check_note
-from memory.records import Anchor, Note
-from tests.memory.note_examples import anchor, note
+from memory.records import Anchor, Answer, Note
+from tests.memory.note_examples import anchor, answer, note
 
 BLOB = "0" * 40
 
@@ -26,6 +26,11 @@ BLOB = "0" * 40
         (note(anchors=(anchor("a" * 301),)), "longer than 300 bytes"),
         (note(anchors=(anchor("a.py", "HEAD"),)), "where git's id"),
         (note(anchors=(anchor(),) * (MOST_ANCHORS + 1)), "13 anchors"),
+        (note(answer=Answer(patch="+1")), "only an answer has one"),
+        (answer("t::a", patch=" "), "has no patch"),
+        (answer("t::a", patch="+x\n" * 2_000), "too large for a note"),
+        (answer("t::a", patch="+\udcff"), "not UTF-8"),
+        (answer("t::a", patch="+KEY = 'AKIA" + "IOSFODNN7EXAMPLE'"), "patch holds an AWS access key"),
         (note().model_copy(update={"source": "token: " + "q7Xz2Lm9Vb4Nc8Ws1Kd6Tf3Ry5"}), "looks like a password"),
     ],
 )
@@ -49,3 +54,7 @@ def test_the_largest_note_is_within_the_limits_of_chroma_cloud() -> None:
     check_note(largest)
     assert len(largest.text.encode()) <= 16_384
     assert sum(len(a.model_dump_json()) + 1 for a in largest.anchors) <= 8_192
+
+
+def test_the_code_of_an_answer_may_hold_what_a_text_may_not() -> None:
+    check_note(answer("t::a", patch="+\x0c\r\n+x = '\x1b[31m'\n"))

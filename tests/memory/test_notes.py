@@ -21,7 +21,7 @@ from memory.index_folder import IndexFailure
 from memory.note_log import NoteLog
 from memory.notes import NoteIndex, Space, catch_up
 from memory.records import Tokens
-from tests.memory.note_examples import anchor, note
+from tests.memory.note_examples import anchor, answer, note
 
 SPACE = Space("hashing-1", 384)
 
@@ -105,6 +105,7 @@ def test_the_index_alone_gives_the_notes_back(home: MemoryHome) -> None:
             update={"cost": Tokens(prompt=5, calls=1), "checks": ("path exists",), "source": "said", "revision": 3}
         ),
         note("Bare."),
+        answer("t::a", request="be two"),
     ]
     with NoteLog(home.notes) as log:
         log.add(written)

@@ -1,0 +1,1 @@
+"""SWE-style evaluation: predictions and grades in SWE-bench's formats, without Docker."""

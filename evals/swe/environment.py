@@ -1,0 +1,120 @@
+"""The Python that an instance's tests run with: this one, or one made for the repository.
+
+A made one holds what the repository depends on and its metadata, but none of its code, which is taken from the work
+tree: what was installed at one commit could hold the fix of another, or hide the patch that is being graded. So a
+repository with extension modules, or with its packages neither at the top nor in src/ or lib/, is not for it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from agent.errors import RepositoryError
+from evals.errors import NoEnvironment
+from evals.repositories import export
+from evals.swe.instances import Instance
+from evals.swe.mirrors import exclusively
+
+Kind = Literal["current", "venv"]
+
+_EXTRAS = "test,tests,testing,dev"
+_INSTALL = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+_WHOLE = ".whole"
+_PATIENCE = 1800.0  # seconds; old packages are built from source
+
+# Keeps the metadata of what was installed from a folder and removes its code. Run by the environment's own Python.
+_FORGET_CODE = """
+import importlib.metadata as metadata, json, os
+for found in list(metadata.distributions()):
+    address = found.read_text("direct_url.json")
+    if address and json.loads(address)["url"].startswith("file:"):
+        for file in found.files or ():
+            if ".dist-info" not in file.parts[0]:
+                try:
+                    os.remove(file.locate())
+                except OSError:
+                    pass
+"""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A Python with pytest, and how commands come to use it."""
+
+    python: Path
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """For commands that say `python` or `pytest`."""
+        settings = {"PATH": os.pathsep.join([str(self.python.parent), os.environ.get("PATH", "")])}
+        if self.is_current:
+            # The plugins of our own environment are no part of the repository, and take longer than its tests.
+            return {**settings, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        return {**settings, "VIRTUAL_ENV": str(self.python.parent.parent)}
+
+    @property
+    def is_current(self) -> bool:
+        return self.python == Path(sys.executable)
+
+
+def open_environment(instance: Instance, mirror: Path, kind: Kind, folder: Path) -> Environment:
+    """The one for the instance; those that are made are kept in `folder`, one for each version of a repository.
+
+    NoEnvironment where it cannot be made.
+    """
+    if kind == "current":
+        return Environment(Path(sys.executable))
+    name = f"{instance.repo.replace('/', '__')}-{instance.version or instance.base_commit}"
+    target = folder / name.replace("/", "-")
+    with exclusively(target):
+        if not (target / _WHOLE).exists():
+            # Made where it stays, since its programs name their place; whole once the mark is there.
+            shutil.rmtree(target, ignore_errors=True)
+            _make(instance, mirror, target)
+            (target / _WHOLE).touch()
+    return Environment(target / "bin" / "python")
+
+
+def _make(instance: Instance, mirror: Path, target: Path) -> None:
+    config = instance.install_config
+    python = shutil.which(f"python{config.python}") if config.python else sys.executable
+    if python is None:
+        raise NoEnvironment(f"{instance.instance_id} needs Python {config.python}, which is not on the PATH.")
+    if python == sys.executable:
+        venv.create(target, with_pip=True)
+    else:
+        _run(instance, [python, "-m", "venv", str(target)], Path.cwd())
+    own = str(target / "bin" / "python")
+    with tempfile.TemporaryDirectory(prefix="sleepwright-") as scratch:
+        source = Path(scratch) / "source"
+        try:
+            export(mirror, instance.base_commit, source)
+        except RepositoryError as error:
+            raise NoEnvironment(str(error)) from error
+        wanted = ["pytest", *config.pip_packages]
+        if any((source / name).exists() for name in ("pyproject.toml", "setup.py", "setup.cfg")):
+            wanted.append(f"{source}[{_EXTRAS}]")
+        if config.packages == "requirements.txt" and (source / config.packages).is_file():
+            wanted += ["-r", config.packages]
+        _run(instance, [own, *_INSTALL, *wanted], source)
+        _run(instance, [own, "-I", "-c", _FORGET_CODE], source)
+
+
+def _run(instance: Instance, command: list[str], cwd: Path) -> None:
+    try:
+        done = subprocess.run(
+            command, cwd=cwd, capture_output=True, text=True, timeout=_PATIENCE, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired:
+        raise NoEnvironment(f"The environment of {instance.instance_id} takes too long to make.") from None
+    if done.returncode:
+        said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()] or ["it gave no reason"]
+        error = next((line for line in said if line.lower().startswith("error")), said[-1])
+        raise NoEnvironment(f"The environment of {instance.instance_id} cannot be made: {error.strip()}")

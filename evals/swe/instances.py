@@ -1,0 +1,155 @@
+"""Instances in SWE-bench's fields, from JSON or JSON lines. A malformed row is kept as that, and ends nothing."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from evals.errors import DatasetError
+
+
+def _tests(value: object) -> object:
+    """A list, or, as the Hub has it, a list as JSON."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+# They become names of folders, and arguments of git.
+_Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
+_Repo = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")]
+_Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+_Tests = Annotated[tuple[str, ...], BeforeValidator(_tests)]
+
+
+class InstallConfig(BaseModel):
+    """How an environment for the tests is made, in SWE-rebench's fields; all of it may be missing."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    python: str = ""
+    """A version: "3.9"."""
+    packages: str = ""
+    pip_packages: tuple[str, ...] = ()
+    test_cmd: str = ""
+
+
+class Instance(BaseModel):
+    """One task, in SWE-bench's fields; others that a row may have are left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    instance_id: _Id
+    repo: _Repo
+    base_commit: _Commit
+    problem_statement: str
+    patch: str = ""
+    """The gold one."""
+    test_patch: str
+    fail_to_pass: _Tests = Field(validation_alias=AliasChoices("FAIL_TO_PASS", "fail_to_pass"), min_length=1)
+    pass_to_pass: _Tests = Field(validation_alias=AliasChoices("PASS_TO_PASS", "pass_to_pass"), default=())
+    version: str = ""
+    difficulty: str = ""
+    test_cmd: str = ""
+    """What runs the repository's tests, "python" being that of its environment; "" for pytest."""
+    eval_type: Literal["pass_and_fail", "fail_only", ""] = ""
+    install_config: InstallConfig = InstallConfig()
+
+    @property
+    def test_command(self) -> str:
+        """Of the whole repository at its base; "" where the row names none."""
+        return self.test_cmd or self.install_config.test_cmd
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """As SWE-bench has it."""
+        fields = self.model_dump(mode="json", exclude={"fail_to_pass", "pass_to_pass"})
+        return {**fields, "FAIL_TO_PASS": list(self.fail_to_pass), "PASS_TO_PASS": list(self.pass_to_pass)}
+
+
+class Malformed(NamedTuple):
+    """A row that is no instance: its id, or its place where it has none, and why."""
+
+    id: str
+    problem: str
+
+
+class Dataset(NamedTuple):
+    """What a file holds, in its order."""
+
+    instances: tuple[Instance, ...]
+    malformed: tuple[Malformed, ...] = ()
+
+    def only(self, ids: Sequence[str]) -> "Dataset":
+        """The instances of these ids, all where there are none; DatasetError for one that is not there."""
+        if not ids:
+            return self
+        known = {instance.instance_id for instance in self.instances} | {row.id for row in self.malformed}
+        if missing := [id for id in ids if id not in known]:
+            raise DatasetError(f"The data set has no instance {', '.join(map(repr, missing))}.")
+        wanted = set(ids)
+        return Dataset(
+            tuple(instance for instance in self.instances if instance.instance_id in wanted),
+            tuple(row for row in self.malformed if row.id in wanted),
+        )
+
+
+def read_rows(path: Path) -> Iterator[object]:
+    """The rows of a JSON list, a JSON object of rows by id, or JSON lines; a line that is no JSON is given as text.
+
+    DatasetError where the file cannot be read or holds none of these.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"The data set {str(path)!r} cannot be read: {error}.") from error
+    if path.suffix != ".jsonl":
+        try:
+            rows = json.loads(text)
+        except ValueError:
+            rows = None  # JSON lines, whatever the file is called
+        if isinstance(rows, list):
+            yield from rows
+            return
+        if isinstance(rows, dict) and "instance_id" not in rows:
+            yield from rows.values()
+            return
+    for line in filter(str.strip, text.splitlines()):
+        try:
+            yield json.loads(line)
+        except ValueError:
+            yield line
+
+
+def load(rows: Iterable[object]) -> Dataset:
+    """Sort the rows into instances and what is malformed, a second row of one id included. DatasetError for no row."""
+    instances: dict[str, Instance] = {}
+    malformed = []
+    for place, row in enumerate(rows, start=1):
+        id = _id(row) or f"row-{place}"
+        try:
+            instance = Instance.model_validate(row)
+        except (ValidationError, ValueError) as error:
+            malformed.append(Malformed(id, _why(error)))
+            continue
+        if instance.instance_id in instances:
+            malformed.append(Malformed(f"row-{place}", f"a second row of {instance.instance_id!r}"))
+        else:
+            instances[instance.instance_id] = instance
+    if not instances and not malformed:
+        raise DatasetError("The data set is empty.")
+    return Dataset(tuple(instances.values()), tuple(malformed))
+
+
+def _id(row: object) -> str:
+    given = row.get("instance_id") if isinstance(row, dict) else None
+    return given if isinstance(given, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", given) else ""
+
+
+def _why(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problem = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"{where}: {problem['msg']}" if where else "it is no object of fields"
