@@ -35,7 +35,7 @@ def cut(mirror: Path, base: str, target: Path) -> None:
     start_repository(target)
     source = ("--no-tags", "--no-write-fetch-head", "--update-head-ok", str(mirror.resolve()))
     _git(target, *_QUIET, "fetch", "--quiet", *source, f"{base}:refs/heads/main")
-    _git(target, *_QUIET, "reset", "--hard", "--quiet")
+    _git(target, *_QUIET, "checkout", "--quiet", "--force")
 
 
 def leaks(repository: Path, base: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""Stocks, recipes and shopping lists."""
