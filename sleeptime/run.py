@@ -15,7 +15,6 @@ from agent.embedded import EmbeddedProposer
 from agent.endpoint import checked_url, is_loopback
 from agent.interruption import interruptible
 from agent.limits import Limits
-from agent.policy import Policy
 from agent.run import is_served
 from agent.sandbox import Sandbox, bwrap_problem, open_sandbox
 from agent.state import Proposer
@@ -147,7 +146,7 @@ def open_study(
             experiences=stack.enter_context(ExperienceLog(home.experiences)),
             cache=stack.enter_context(StudyCache(home)),
             sandbox=sandbox,
-            proposer=_proposer(served, progress),
+            proposer=_proposer(served, home, progress),
             model=served.model if served else None,
             snapshot=repository.snapshot(),
             test_command=detect_test_command(repository.root) if given is None else given.strip() or None,
@@ -192,9 +191,9 @@ def _open_model(
         yield served
 
 
-def _proposer(served: "ServedModel | None", progress: SleepProgress) -> Proposer:
+def _proposer(served: "ServedModel | None", home: MemoryHome, progress: SleepProgress) -> Proposer:
     if served is None:
-        return EmbeddedProposer(Policy())
+        return EmbeddedProposer.of_home(home, progress.notice)
     from agent.single import SingleProposer
 
     return SingleProposer(served.model, context=served.context, notice=progress.notice)
