@@ -1,5 +1,6 @@
-"""Prompts are files in agent/prompts; a variable that is missing raises."""
+"""Prompts are files, those of the agent in agent/prompts; a variable that is missing raises."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -15,16 +16,24 @@ def fenced(text: str, info: str = "") -> str:
     return f"{fence}{info}\n{body}{fence}"
 
 
-_environment = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "prompts"),
-    undefined=StrictUndefined,
-    autoescape=False,  # prompts are text
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_environment.filters["fenced"] = fenced
+@functools.cache
+def _environment(folder: Path) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        autoescape=False,  # prompts are text
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["fenced"] = fenced
+    return environment
 
 
-def render(name: str, **values: object) -> str:
+def render(name: str, /, **values: object) -> str:
     """The prompt `name`, without white space at its ends."""
-    return _environment.get_template(f"{name}.jinja").render(**values).strip()
+    return render_from(Path(__file__).parent / "prompts", name, **values)
+
+
+def render_from(folder: Path, name: str, /, **values: object) -> str:
+    """The same of another folder's prompts."""
+    return _environment(folder).get_template(f"{name}.jinja").render(**values).strip()
