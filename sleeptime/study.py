@@ -126,6 +126,10 @@ class Study:
         if self.stop():
             raise Stopped
 
+    def has_moved(self) -> bool:
+        """Whether the tree is another one by now."""
+        return self.repository.snapshot() != self.snapshot
+
     def anew(self) -> "Study":
         """The same desk with the tree as it is now, and what the tests showed; itself where nothing has changed."""
         snapshot = self.repository.snapshot()

@@ -32,6 +32,7 @@ def test_what_fails_is_told_with_where_the_fault_may_lie(broken: Path) -> None:
     assert "calc.py:2 in add (1.00)" in note.text
     assert {anchor.path for anchor in note.anchors} == {"tests/test_calc.py", "calc.py"}
     assert report and [failing.test for failing in report.failing] == ["tests/test_calc.py::test_add"]
+    assert {test for test, _ in report.slow} == {"tests/test_calc.py::test_add", "tests/test_calc.py::test_double"}
     assert (report.suspects[0].path, report.suspects[0].line) == ("calc.py", 2) and report.passed == 1
 
 
@@ -83,7 +84,7 @@ def test_unittest_is_understood_too(repo: Path) -> None:
     assert failing.startswith("test_calc.TestCalc.test_add fails: AssertionError: -1 != 5")
 
 
-@pytest.mark.parametrize("command", ["no-such-command", f"{PYTEST} README.md"])
+@pytest.mark.parametrize("command", ["no-such-command", f"{PYTEST} -k nothing_of_that_name"])
 def test_a_command_that_runs_no_tests_is_noted_as_a_failure(repo: Path, command: str) -> None:
     with open_desk(repo, test_command=command) as study:
         run = sleep_once(study, Tests())
