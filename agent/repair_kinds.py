@@ -1,8 +1,8 @@
 """What kind of repair a change of a line is, and how much likelier that kind is than others to be the right one.
 
 A kind says what became of a piece of the tree, without its names: `Name > Call(Attribute(X))` is a method called on a
-name, X what stood there before. weights/repair_kinds.json holds the kinds' log-odds; `python -m ttrl_adapter.repair_kinds` made
-them from bugs generated in functions of the standard library.
+name, X what stood there before. weights/repair_kinds.json holds the kinds' log-odds, which `python -m
+ttrl_adapter.repair_kinds` made from bugs generated in functions of the standard library.
 """
 
 import ast
