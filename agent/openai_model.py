@@ -2,6 +2,10 @@
 
 A request streams in a thread of its own; the caller's thread waits, so that silence before the first token, a stall
 and the end of the run can be told apart. The package's own retries are off: ours are the only ones.
+
+What files hold goes out as it is, also where it looks like a token of the model's template (`<|im_end|>`): an edit has
+to quote the file byte for byte. A server whose tokenizer takes that for the end of a turn reads the rest as somebody
+else's words. So nothing that a model is told or says may widen permissions or leave the sandbox.
 """
 
 import logging

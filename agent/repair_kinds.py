@@ -1,8 +1,8 @@
 """What kind of repair a change of a line is, and how much likelier that kind is than others to be the right one.
 
 A kind says what became of a piece of the tree, without its names: `Name > Call(Attribute(X))` is a method called on a
-name, X what stood there before. repair_kinds.json holds the kinds' log-odds; `python -m ttrl_adapter.repair_kinds` made
-them from bugs generated in functions of the standard library.
+name, X what stood there before. weights/repair_kinds.json holds the kinds' log-odds, which `python -m
+ttrl_adapter.repair_kinds` made from bugs generated in functions of the standard library.
 """
 
 import ast
@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.syntax import RIVALS
 
-_TABLE = Path(__file__).with_suffix(".json")
+_TABLE = Path(__file__).parent / "weights" / "repair_kinds.json"
 LEAST = math.log(0.1)
 """A kind that is never practised may still be right: no kind is less likely than a tenth of the average."""
 

@@ -1,6 +1,6 @@
-"""How often is each kind of change the right one? Counted over generated bugs; makes agent/repair_kinds.json.
+"""How often is each kind of change the right one? Counted over generated bugs; makes agent/weights/repair_kinds.json.
 
-    python -m ttrl_adapter.repair_kinds >agent/repair_kinds.json
+    python -m ttrl_adapter.repair_kinds >agent/weights/repair_kinds.json
 
 One bug in each of `--count` functions of the standard library, three marked lines, all their changes: a kind's odds are
 how often it was right over how often it would have been if every change were as likely as every other. The functions of

@@ -1,5 +1,6 @@
 """The vectors of the notes: always those of the record, whoever writes, reads, is killed, or damages the folder."""
 
+import os
 import random
 import shutil
 import signal
@@ -265,7 +266,9 @@ def test_two_writers_and_two_readers_lose_nothing_to_kill_9(home: MemoryHome, lo
     assert len(missing(home, list(stored.values()))) <= len(stored) // 200
 
 
-@pytest.mark.endurance
+@pytest.mark.skipif(
+    "SLEEPWRIGHT_ENDURANCE" not in os.environ, reason="minutes of kills, where SLEEPWRIGHT_ENDURANCE is set"
+)
 @pytest.mark.timeout(3600)
 def test_ten_thousand_notes_survive_many_kills(home: MemoryHome, log: NoteLog) -> None:
     log.count()
