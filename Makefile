@@ -41,7 +41,7 @@ endif
 	@touch $@
 
 test-vllm: setup vllm
-	@$(BIN)/python -m pytest -m vllm tests/agent/test_vllm.py
+	@$(BIN)/python -m pytest -m vllm tests
 
 # What `sleepwright train` needs, in an environment of its own. On a CPU the build of torch for CPUs is a tenth as large.
 TTRL_BIN := .venv-ttrl/bin

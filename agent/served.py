@@ -18,6 +18,7 @@ from agent.state import Proposer
 from memory.adapters import Stored, hold_active
 from memory.errors import StoreError
 from memory.home import MemoryHome
+from memory.serving import read_serving
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -70,7 +71,7 @@ def open_served(
     address OpenAI's. Raises ModelError where the endpoint is dead or refuses us, ConfigError where name or address
     are missing or wrong.
     """
-    with _active(home, notice) as adapters, _model(name, url, notice, limits) as model:
+    with _active(home, notice) as adapters, _model(name, url, notice, limits, home) as model:
         found = model.check()
         served = next((adapter for adapter in adapters if adapter in found.models), None)
         model.name = name or served or _only(found, model.url)
@@ -101,13 +102,19 @@ def describe_endpoint(name: str | None, url: str | None) -> str:
 
 
 def _model(
-    name: str | None, url: str | None, notice: Callable[[str], None], limits: Limits | None = None
+    name: str | None,
+    url: str | None,
+    notice: Callable[[str], None],
+    limits: Limits | None = None,
+    home: MemoryHome | None = None,
 ) -> OpenAIModel:
     key = (os.environ.get("SLEEPWRIGHT_API_KEY") or os.environ.get("OPENAI_API_KEY") or "").strip()
     if not (key.isascii() and key.isprintable()):
         raise ConfigError("The key in the environment holds characters that no key has.")
     # Who has named another address for the key does not want it sent to OpenAI.
     address = url or os.environ.get("OPENAI_BASE_URL") or OPENAI_URL
+    if not key and home and (ours := read_serving(home)) and ours.url == address.rstrip("/"):
+        key = ours.key  # `sleepwright serve` has made one up
     return OpenAIModel(name or "", address, key, limits=limits, warn=notice)
 
 

@@ -87,6 +87,16 @@ class MemoryHome:
         return self.path / "training.lock"
 
     @property
+    def serving(self) -> Path:
+        """What `sleepwright serve` says about its server; there is a lock beside it."""
+        return self.path / "serving.json"
+
+    @property
+    def server_log(self) -> Path:
+        """What the server that was started last has written."""
+        return self.path / "vllm.log"
+
+    @property
     def symbols(self) -> Path:
         """The symbols of blobs, an SQLite file that can be deleted at any time."""
         return self.path / "symbols.db"

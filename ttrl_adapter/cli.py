@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--once", is_flag=True, help="One round. Without it rounds follow each other until one is rejected.")
+@click.option("--if-due", is_flag=True, help="Only where enough tasks were finished since the last round.")
 @click.option("--repo", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), default=".")
 @click.option(
     "--labels",
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a round on stdout.")
 def train(
     once: bool,
+    if_due: bool,
     repo: Path,
     labels: str,
     exercises: int,
@@ -41,11 +43,14 @@ def train(
     continues: bool,
     processes: int,
     as_json: bool,
-) -> None:
+) -> int:
     """Fine-tune the embedded model on this repository, and keep the adapter only where a gate finds it better.
 
     It learns from finished tasks and from bugs made in the repository's own functions; a quarter of them is never
     learnt from and judges. Interrupted, the next call goes on. Needs the extra [ttrl].
+
+    Exit codes: 0 an adapter was promoted; 1 none was, or nothing was due; 2 wrong use, no trainer, it failed, or
+    another is training; 3 the model or its server failed; 130 interrupted.
     """
     from agent.workspace import Repository
     from memory.home import MemoryHome
@@ -55,8 +60,11 @@ def train(
     trainer_python()  # says what is missing before anything is done
     repository = Repository.open(repo)
     home = MemoryHome.for_repository(repository.common_dir)
+    if if_due and not _is_due(home, as_json):
+        return 1
     given = {"epochs": epochs, "learning_rate": learning_rate, "signal": labels}
     changes = {name: value for name, value in given.items() if value is not None}
+    promoted = False
     with training_lock(home):
         while True:
             number = _round_number(home)
@@ -64,8 +72,20 @@ def train(
             context = _context(home, recipe, exercises, canaries, continues, processes)
             result = _one_round(home, repository, number, context)
             _report(home, number, result, context, as_json)
+            promoted |= result.verdict.passed
             if once or seed is not None or not result.verdict.passed:
-                return
+                return 0 if promoted else 1
+
+
+def _is_due(home: "MemoryHome", as_json: bool) -> bool:
+    from memory.experiences import ExperienceLog
+    from ttrl_adapter.due import look
+
+    with ExperienceLog(home.experiences) as log:
+        due = look(home, log)
+    if not due.is_due:
+        click.echo(json.dumps({"due": False, "new": due.new}) if as_json else f"Nothing to do: {due}.")
+    return due.is_due
 
 
 def _round_number(home: "MemoryHome") -> int:
@@ -80,7 +100,6 @@ def _round_number(home: "MemoryHome") -> int:
 def _context(
     home: "MemoryHome", recipe: dict[str, Any], exercises: int, canaries: int, continues: bool, processes: int
 ) -> "RoundContext":
-    from agent.embedded import NAME
     from agent.policy import SHIPPED
     from ttrl_adapter.records import Recipe
     from ttrl_adapter.registry import Registry
@@ -128,13 +147,12 @@ MOST_EXPERIENCES = 500
 
 def _report(home: "MemoryHome", number: int, result: "RoundResult", context: "RoundContext", as_json: bool) -> None:
     """Publish the adapter, promote it where the gate let it pass, and say so."""
-    from agent.embedded import NAME
     from agent.policy import SHIPPED
     from agent.weight_file import hash_weights
-    from ttrl_adapter.registry import Registry
+    from ttrl_adapter.registry import EMBEDDED, Registry
     from ttrl_adapter.round import finish
+    from ttrl_adapter.swap import promote, running_server
 
-    folder = home.rounds / f"{number:04}"
     published = None
     if result.adapter:
         registry = Registry(home)
@@ -145,7 +163,7 @@ def _report(home: "MemoryHome", number: int, result: "RoundResult", context: "Ro
             or registry.publish(
                 result.adapter,
                 SHIPPED,
-                base=NAME,
+                base=EMBEDDED,
                 parent=context.active_id if context.continues else None,
                 data_hash=result.chosen.data_hash,
                 seed=context.recipe.seed,
@@ -153,9 +171,11 @@ def _report(home: "MemoryHome", number: int, result: "RoundResult", context: "Ro
                 verdict=result.verdict,
             ).record.id
         )
-        if result.verdict.passed:
-            registry.promote(published)
-    finish(folder, published)
+    finish(home.rounds / f"{number:04}", published)
+    if published and result.verdict.passed:
+        # Whatever fails here, the adapter is kept, and `adapters promote` tries again.
+        with running_server(home, EMBEDDED) as server:
+            promote(registry, published, server)
     if as_json:
         said = {"round": number, "adapter": published, "promoted": result.verdict.passed}
         click.echo(json.dumps({**said, "verdict": result.verdict.model_dump(mode="json"), "metrics": result.metrics}))

@@ -4,25 +4,27 @@ An adapter is written aside, made durable, and renamed into place; what is activ
 process that is killed leaves nothing half done but a folder that the next one clears away.
 """
 
-import fcntl
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from agent.embedded import NAME as EMBEDDED
+from agent.embedded import NAME
 from agent.errors import AdapterError
 from agent.lora import CONFIG, WEIGHTS, open_lora, open_stored
 from agent.policy import SHIPPED
 from agent.weight_file import hash_weights, shapes_of_model
 from memory.adapters import RECORD, AdapterEvent, Stored, active_ids, history, history_file, read_adapter, unused
 from memory.errors import StoreError, UserError
+from memory.file_lock import Locked, locked
 from memory.home import MemoryHome
 from memory.journal import Journal
 from memory.records import Adapter, Verdict
+
+EMBEDDED = NAME
+"""The name of the embedded policy as a base model."""
 
 _BUSY_SECONDS = 30.0  # publishing a large adapter takes seconds
 _NEW, _GONE = ".new-", ".gone-"
@@ -105,6 +107,12 @@ class Registry:
         active = set(active_ids(history(self.home)).values())
         return [self._entry(id, active) for id in self._ids()]
 
+    def entry(self, id: str) -> Entry:
+        """The one of this id, broken or not; UserError where there is none."""
+        if id not in self._ids():
+            raise UserError(f"There is no adapter {id!r}: `sleepwright adapters list` names them.")
+        return self._entry(id, set(active_ids(history(self.home)).values()))
+
     def get(self, id: str) -> Stored:
         """The adapter of this id, checked as far as its base model is at hand: AdapterError where it is broken."""
         stored = read_adapter(self.home, id)
@@ -169,18 +177,20 @@ class Registry:
     def _writing(self) -> Iterator[Journal]:
         """The only writer of all processes; what a killed one left is cleared away first."""
         folder = self.home.adapters
-        folder.mkdir(mode=0o700, exist_ok=True)
-        file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            _lock(file, folder)
-            with Journal(history_file(self.home)) as journal:
-                self._tidy()
-                for id in self._unpublished():
-                    with suppress(StoreError):
-                        journal.append(_entry("published", id, read_adapter(self.home, id).record.base))
-                yield journal
-        finally:
-            os.close(file)
+        with ExitStack() as holding:
+            try:
+                folder.mkdir(mode=0o700, exist_ok=True)
+                holding.enter_context(locked(folder / "lock", _BUSY_SECONDS))
+            except OSError as error:
+                raise StoreError(f"Adapters cannot be kept in {str(folder)!r}: {error.strerror}.") from error
+            except Locked as busy:
+                raise StoreError(f"The adapters are locked by another sleepwright ({busy}): try again later.") from None
+            journal = holding.enter_context(Journal(history_file(self.home)))
+            self._tidy()
+            for id in self._unpublished():
+                with suppress(StoreError):
+                    journal.append(_entry("published", id, read_adapter(self.home, id).record.base))
+            yield journal
 
     def _tidy(self) -> None:
         """Delete what was removed, and what was never finished."""
@@ -272,17 +282,3 @@ def _sync(path: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-
-
-def _lock(file: int, folder: Path) -> None:
-    end = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise StoreError(
-                    f"The adapters in {str(folder)!r} have been locked by another process for {_BUSY_SECONDS:g} s: try "
-                    "again when that has finished."
-                ) from None
-            time.sleep(0.05)

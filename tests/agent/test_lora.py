@@ -1,18 +1,23 @@
 """agent/lora.py: what an adapter must be, and that it is merged as PEFT defines it."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from safetensors.numpy import load_file, save_file
 
 from agent.embedded import EmbeddedProposer
 from agent.errors import AdapterError
 from agent.lora import Lora, open_lora
 from agent.policy import SHIPPED, Policy
+from agent.run import RunOptions, run
 from agent.weight_file import hash_weights, read_weights, shapes_of_model
+from agent.workspace import Repository
+from memory.experiences import ExperienceLog
 from memory.home import MemoryHome
 from tests.agent.lora_examples import write_lora
 from tests.agent.test_policy import make_model
@@ -227,3 +232,13 @@ def test_a_damaged_history_is_told_and_left_out(home: MemoryHome, tmp_path: Path
     notices: list[str] = []
     assert EmbeddedProposer.of_home(home, notices.append).adapter is None
     assert "history" in notices[0]
+
+
+def test_a_run_of_the_embedded_model_remembers_its_adapter(repo: Path, tmp_path: Path) -> None:
+    home = MemoryHome.for_repository(Repository.open(repo).common_dir)
+    id = promoted(home, tmp_path)
+    given = RunOptions("add is wrong", repo=repo, test_command="", candidates=1, sandbox="none", as_json=True)
+    run(given, None, Console(file=io.StringIO()), Console(file=io.StringIO()))
+    with ExperienceLog(home.experiences) as log:
+        (experience,) = log.latest(1)
+    assert (experience.model, experience.adapter) == ("embedded", id)

@@ -13,8 +13,15 @@ from rich.console import Console
 from agent.cli import sleepwright
 from agent.errors import ConfigError, ModelError
 from agent.examination import examine
+from agent.policy import SHIPPED
 from agent.run import RunOptions, run
 from agent.scripted_server import Scripted, ScriptedServer, error
+from agent.workspace import Repository
+from memory.experiences import ExperienceLog
+from memory.home import MemoryHome
+from memory.serving import Serving, announcing
+from tests.agent.lora_examples import write_lora
+from ttrl_adapter.registry import EMBEDDED, Registry
 
 PASSES = f"{sys.executable} -c 'from calc import add; assert add(2, 3) == 5'"
 FIX = "calc.py\n```\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n```"
@@ -67,6 +74,35 @@ def test_the_only_model_of_an_endpoint_needs_no_name(repo: Path, server: Scripte
 def test_one_of_several_models_has_to_be_named(repo: Path) -> None:
     with ScriptedServer(models=["one", "two"]) as server, pytest.raises(ConfigError, match="--model; it has one, two"):
         ran(options(repo, None, server.url))
+
+
+@pytest.mark.parametrize("is_served", [True, False])
+def test_the_adapter_that_is_active_is_asked_and_remembered_where_it_is_served(
+    repo: Path, tmp_path: Path, is_served: bool
+) -> None:
+    home = MemoryHome.for_repository(Repository.open(repo).common_dir)
+    registry = Registry(home)
+    write_lora(tmp_path / "trained", SHIPPED, rank=1)
+    stored = registry.publish(tmp_path / "trained", SHIPPED, base=EMBEDDED)
+    registry.promote(stored.record.id, anyway=True)
+    cards = [{"id": "base", "max_model_len": 4000}, {"id": "others-v0001", "parent": "base", "max_model_len": None}]
+    cards += [{"id": stored.served_name, "parent": "base"}] if is_served else []
+    models = Scripted(body=json.dumps({"object": "list", "data": cards}))
+    with ScriptedServer([Scripted((FIX,))], models=models) as server:
+        ran(options(repo, None, server.url))
+    assert server.requests[0]["model"] == (stored.served_name if is_served else "base")
+    with ExperienceLog(home.experiences) as log:
+        (experience,) = log.latest(1)
+    assert experience.adapter == (stored.record.id if is_served else None)
+
+
+def test_the_key_of_our_own_server_is_known(repo: Path, server: ScriptedServer) -> None:
+    home = MemoryHome.for_repository(Repository.open(repo).common_dir)
+    with server, announcing(home) as announcement:
+        serving = Serving(pid=1, state="ready", url=server.url, key="made-up", base=EMBEDDED, model="scripted")
+        announcement.say(serving)
+        ran(options(repo, "scripted", server.url))
+    assert server.headers[0]["authorization"] == "Bearer made-up"
 
 
 def test_the_context_that_an_endpoint_tells_is_kept_to(repo: Path) -> None:

@@ -27,6 +27,7 @@ from agent.openai_model import OpenAIModel
 from agent.policy import SHIPPED
 from agent.tool_specs import offered
 from memory.records import Tokens
+from ttrl_adapter.vllm_client import ServerError, VllmClient
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1200)]
 
@@ -206,6 +207,13 @@ def test_a_key_is_needed(server: Server, key: str, sentence: str) -> None:
         for ask in (model.check, lambda: model.sample(QUESTION)):
             with pytest.raises(ModelError, match=sentence):
                 ask()
+
+
+def test_a_server_without_adapters_says_how_to_start_one_with_them(server: Server, tmp_path: Path) -> None:
+    with VllmClient(server.url, KEY) as client:
+        assert client.loaded() == {}
+        with pytest.raises(ServerError, match="takes no adapters while it runs"):
+            client.load("shop-v0001", tmp_path)
 
 
 def test_an_exceeded_context_says_how_long_it_is(server: Server) -> None:
