@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # rollout_func; trl is pinned to one minor version
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -26,7 +26,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
@@ -42,7 +42,7 @@ EXERCISES, JOB, ADAPTER, STEPS = "exercises.jsonl", "job.json", "adapter", "step
 
 
 @dataclass(frozen=True)
-class Sampler:
+class Drawing:
     """Draws answers from a model as it is now. Equal beginnings are one row of the batch, as in agent/policy.py."""
 
     model: Any
@@ -77,7 +77,8 @@ class Sampler:
             said, counts = new, numbers
             if not said:
                 break
-            cache.batch_select_indices(torch.tensor(rows, device=device))
+            if rows != list(range(len(shares))):
+                cache.batch_select_indices(torch.tensor(rows, device=device))
             ids = torch.tensor([[answer[-1]] for answer in said], device=device)
         done += [answer for answer, number in zip(said, counts, strict=True) for _ in range(number)]
         return [done[i] for i in torch.randperm(len(done), generator=generator).tolist()]
@@ -107,6 +108,15 @@ def _draw(shares: torch.Tensor, counts: Sequence[int], generator: torch.Generato
 # --- rollouts and rewards -------------------------------------------------------------------------------------------
 
 
+class Group(NamedTuple):
+    """The answers to one prompt, and what they are worth."""
+
+    label: Label
+    rewards: list[float]
+    is_right: bool | None
+    """Whether the label is known to be the right one; None where nothing is known."""
+
+
 @dataclass
 class Rollout:
     """TRL's `rollout_func`: votes on many answers, and gives the first of them back with their rewards."""
@@ -115,21 +125,21 @@ class Rollout:
     """By prompt."""
     job: TrainJob
     tokenizer: Any
-    seen: "list[tuple[Label, list[float], bool | None]]"
-    """Of the present step: each group's label, rewards, and whether the label is known to be right."""
+    seen: list["Group"]
+    """Of the present step."""
 
     def __call__(self, prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
         recipe = self.job.recipe
         model = trainer.accelerator.unwrap_model(trainer.model)
         was_training = model.training
         model.eval()
-        sampler = Sampler(model, self.tokenizer, recipe)
+        drawing = Drawing(model, self.tokenizer, recipe)
         out: dict[str, list[Any]] = {"prompt_ids": [], "completion_ids": [], "reward": []}
         self.seen.clear()
         for prompt in prompts[:: recipe.trained]:
             exercise = self.exercises[prompt]
             seed = f"{recipe.seed} {trainer.state.global_step} {exercise.id}"
-            answers = sampler.sample(exercise, seed)
+            answers = drawing.sample(exercise, seed)
             out["completion_ids"] += answers[: recipe.trained]
             out["prompt_ids"] += [self.tokenizer(prompt)["input_ids"]] * recipe.trained
             out["reward"] += self._rewards(exercise, answers, seed)
@@ -145,14 +155,41 @@ class Rollout:
         given = rewards(answers, found)[: recipe.trained]
         if recipe.signal == "random":
             given = coin_rewards(recipe.trained, seed)
-        truth = found.key == PASSED if found.key is not None and exercise.passed else None
-        self.seen.append((found, given, truth))
+        is_known = found.key is not None and exercise.passed and recipe.signal != "random"
+        truth = found.key == PASSED if is_known else None
+        self.seen.append(Group(found, given, truth))
         return given
 
 
 def given_reward(completions: list[Any], reward: list[float], **_: Any) -> list[float]:
     """TRL's reward function: the rollout has worked it out."""
     return reward
+
+
+class SharedPrompts(GRPOTrainer):  # type: ignore[misc]
+    """TRL's trainer, which reads a prompt once for all the answers to it in a batch, and not once for each: the same
+    numbers from a fifth of the tokens where answers are short."""
+
+    def _get_per_token_logps_and_entropies(
+        self, model: Any, input_ids: Any, attention_mask: Any, logits_to_keep: int, batch_size: int | None = None,
+        compute_entropy: bool = False, **given: Any,
+    ) -> tuple[Any, Any, Any]:  # fmt: skip
+        asked, said = input_ids[:, :-logits_to_keep], input_ids[:, -logits_to_keep:]
+        prompts, place = torch.unique(asked, dim=0, return_inverse=True)
+        first = torch.tensor([int((place == i).nonzero()[0]) for i in range(len(prompts))], device=place.device)
+        cache = DynamicCache(config=self.accelerator.unwrap_model(model).config)
+        with self.accelerator.autocast():
+            mask = attention_mask[first, :-logits_to_keep]
+            before = model(
+                input_ids=prompts, attention_mask=mask, past_key_values=cache, use_cache=True, logits_to_keep=1
+            ).logits
+            cache.batch_select_indices(place)
+            after = model(input_ids=said, attention_mask=attention_mask, past_key_values=cache, use_cache=True).logits
+        logits = torch.cat([before[place], after[:, :-1]], 1).float() / self.temperature
+        logprobs = torch.log_softmax(logits, -1)
+        chosen = logprobs.gather(-1, said[..., None])[..., 0]
+        entropies = -(logprobs.exp() * logprobs).sum(-1).detach() if compute_entropy else None
+        return chosen, entropies, None
 
 
 class Telling(TrainerCallback):  # type: ignore[misc]
@@ -165,13 +202,13 @@ class Telling(TrainerCallback):  # type: ignore[misc]
         if not logs or "reward" not in logs:
             return
         seen = self.rollout.seen
-        labelled = [given for found, given, _ in seen if found.key is not None]
-        truths = [truth for _, _, truth in seen if truth is not None]
+        labelled = [group.rewards for group in seen if group.label.key is not None]
+        truths = [group.is_right for group in seen if group.is_right is not None]
         step = Step(
             step=state.global_step,
             steps=state.max_steps,
             labelled=len(labelled) / len(seen),
-            agreement=sum(found.agreement for found, _, _ in seen) / len(seen),
+            agreement=sum(group.label.agreement for group in seen) / len(seen),
             reward=sum(map(sum, labelled)) / max(1, sum(map(len, labelled))),
             label_accuracy=sum(truths) / len(truths) if truths else None,
             kl=logs.get("kl"),
@@ -202,7 +239,9 @@ def train(folder: Path) -> None:
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.recipe.seed)
     tokenizer = AutoTokenizer.from_pretrained(job.model)
-    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=torch.float32)
+    # Without a GPU the written-out attention: the fused one takes half as long again on the way back.
+    attention = None if torch.cuda.is_available() else "eager"
+    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=torch.float32, attn_implementation=attention)
     model = (
         distilled(model, tokenizer, exercises, job, folder)
         if job.recipe.signal == "distil"
@@ -220,7 +259,7 @@ def reinforced(model: Any, tokenizer: Any, exercises: Sequence[Exercise], job: T
     order = in_batches(exercises, recipe, tokenizer)
     if job.start is not None:
         model = PeftModel.from_pretrained(model, job.start, is_trainable=True)
-    trainer = GRPOTrainer(
+    trainer = SharedPrompts(
         model=model,
         reward_funcs=given_reward,
         args=config(recipe, job, folder, len(order) // recipe.prompts_per_step),
@@ -238,15 +277,17 @@ def reinforced(model: Any, tokenizer: Any, exercises: Sequence[Exercise], job: T
 
 
 def config(recipe: Recipe, job: TrainJob, folder: Path, steps: int) -> GRPOConfig:
-    """What TRL is told. A device's batch is one whole group, so that no vote is split among processes."""
+    """What TRL is told. A device's batch is whole groups, so that no vote is split among processes; on a CPU all groups
+    of a step, which share the reading of their prompts, on a GPU one, for its memory."""
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if recipe.prompts_per_step % processes:
         raise SystemExit(f"{recipe.prompts_per_step} prompts a step cannot be shared out among {processes} processes")
     has_gpu = torch.cuda.is_available()
+    groups = recipe.prompts_per_step // processes
     return GRPOConfig(
         output_dir=str(folder / "checkpoints"),
-        per_device_train_batch_size=recipe.trained,
-        gradient_accumulation_steps=recipe.prompts_per_step // processes,
+        per_device_train_batch_size=recipe.trained * (1 if has_gpu else groups),
+        gradient_accumulation_steps=groups if has_gpu else 1,
         num_generations=recipe.trained,
         max_completion_length=recipe.max_tokens,
         temperature=recipe.temperature,
@@ -296,8 +337,6 @@ def in_batches(exercises: Sequence[Exercise], recipe: Recipe, tokenizer: Any) ->
 
 def distilled(model: Any, tokenizer: Any, exercises: Sequence[Exercise], job: TrainJob, folder: Path) -> Any:
     """The known answers learnt by heart: what a better teacher would bring, as a control."""
-    from peft import get_peft_model
-
     recipe = job.recipe
     model = get_peft_model(model, lora(recipe))
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=recipe.learning_rate)

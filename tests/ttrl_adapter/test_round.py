@@ -30,7 +30,7 @@ def context(**fields: object) -> RoundContext:
     plain = RoundContext(
         model=SHIPPED, active=None, recipe=RECIPE, tell=lambda *said: None, exercises=16, canaries=4, rules=RULES
     )
-    return RoundContext(**{**plain.__dict__, **fields})  # type: ignore[arg-type]
+    return RoundContext(**{**plain.__dict__, **fields})
 
 
 @pytest.fixture(scope="module")
