@@ -83,7 +83,7 @@ def passk(
             made = (
                 sorting(place / f"sorting-{seed}", size, seed, tell)
                 if task == "sorting"
-                else repair(wheels, size, seed, tell)
+                else repair(place / f"repair-{seed}", wheels, size, seed, tell)
             )
             bench.study_seed(made, chosen, seed, samples, temperature, folder, place, tell)
     task = str(folder.config.options["task"])

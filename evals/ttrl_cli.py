@@ -75,7 +75,7 @@ def ttrl(
             made = (
                 sorting(place / f"sorting-{seed}", size, seed, tell)
                 if task == "sorting"
-                else repair(wheels, size, seed, tell)
+                else repair(place / f"repair-{seed}", wheels, size, seed, tell)
             )
             bench.run_seed(made, chosen, seed, folder, place, tell)
     asked = bench.read_asked(folder)

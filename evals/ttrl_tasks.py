@@ -9,12 +9,12 @@ from pathlib import Path
 from agent.errors import ConfigError
 from agent.policy import SHIPPED, Policy
 from evals.repair import fetch_held_out
+from evals.run_folder import write_whole
 from ttrl_adapter.corpus import read_functions
-from ttrl_adapter.pool import MOST_PROMPT_TOKENS, distinct, exercise_id, in_band, self_made
+from ttrl_adapter.pool import MOST_PROMPT_TOKENS, distinct, exercise_id, self_made
 from ttrl_adapter.records import Exercise, Recipe
-from ttrl_adapter.reward import count_votes
+from ttrl_adapter.round import Chosen, RoundContext, choose
 from ttrl_adapter.training import trainer_python
-from ttrl_adapter.voting import poll
 
 DIGITS = 8
 NO_PRIOR_DIGITS = 11
@@ -57,13 +57,15 @@ def sorting(folder: Path, size: Size, seed: int, tell: Callable[[str], None]) ->
     rng = random.Random(f"sorting {seed}")
     fresh = distinct(_sorting(rng, DIGITS) for _ in range(4 * (size.adapted + size.held_out + size.canaries)))
     held_out, canaries = fresh[: size.held_out], fresh[size.held_out :][: size.canaries]
-    adapted, votes = _adapted(Policy(model), fresh[size.held_out + size.canaries :], size, seed, tell)
+    chosen = _adapted(folder, Policy(model), fresh[size.held_out + size.canaries :], size, seed, tell)
     recipe = Recipe(seed=seed, prompts_per_step=16, trained=16, epochs=5, learning_rate=1e-3, max_tokens=DIGITS + 4)
     no_prior = [_sorting(rng, NO_PRIOR_DIGITS) for _ in range(size.adapted)]
-    return LearningTask("sorting", model, adapted, votes, held_out, canaries, recipe, no_prior)
+    return LearningTask(
+        "sorting", model, list(chosen.exercises), chosen.base_votes, held_out, canaries, recipe, no_prior
+    )
 
 
-def repair(wheels: Path, size: Size, seed: int, tell: Callable[[str], None]) -> LearningTask:
+def repair(folder: Path, wheels: Path, size: Size, seed: int, tell: Callable[[str], None]) -> LearningTask:
     """One-line bugs in functions of packages that the embedded policy never saw."""
     policy = Policy()
     functions = sorted(t for t in read_functions(fetch_held_out(wheels)) if t.startswith(("def ", "async def ")))
@@ -74,29 +76,28 @@ def repair(wheels: Path, size: Size, seed: int, tell: Callable[[str], None]) -> 
     held_out, canaries = fits[: size.held_out], fits[size.held_out :][: size.canaries]
     rest = fits[size.held_out + size.canaries :]
     random.Random(f"repair {seed}").shuffle(rest)
-    adapted, votes = _adapted(policy, rest, size, seed, tell)
-    recipe = Recipe(seed=seed, trained=16, epochs=1, learning_rate=5e-3)
-    return LearningTask("repair", SHIPPED, adapted, votes, held_out, canaries, recipe, [])
+    chosen = _adapted(folder, policy, rest, size, seed, tell)
+    recipe = Recipe(seed=seed, trained=16, epochs=1)
+    return LearningTask("repair", SHIPPED, list(chosen.exercises), chosen.base_votes, held_out, canaries, recipe, [])
 
 
 def _adapted(
-    policy: Policy, candidates: Sequence[Exercise], size: Size, seed: int, tell: Callable[[str], None]
-) -> tuple[list[Exercise], dict[str, str]]:
-    """As a round does it: the base votes, and what it agrees on neither too little nor entirely is kept."""
-    chosen: list[Exercise] = []
-    votes: dict[str, str] = {}
-    for start in range(0, len(candidates), 32):
-        some = candidates[start : start + 32]
-        ballots = [
-            count_votes(p, e) for p, e in zip(poll(policy, some, 64, 1.0, seed * 100_003 + start), some, strict=True)
-        ]
-        kept, winners = in_band(some, ballots)
-        chosen, votes = chosen + kept, votes | winners
-        tell(f"base votes: {start + len(some)} asked, {len(chosen)} of {size.adapted} in the band")
-        if len(chosen) >= size.adapted:
-            break
-    chosen = chosen[: size.adapted]
-    return chosen, {e.id: votes[e.id] for e in chosen}
+    folder: Path, policy: Policy, candidates: Sequence[Exercise], size: Size, seed: int, tell: Callable[[str], None]
+) -> Chosen:
+    """As a round does it: the base votes, and what it agrees on neither too little nor entirely is kept. Once."""
+    file = folder / "chosen.json"
+    if not file.exists():
+        context = RoundContext(
+            model=SHIPPED,
+            active=None,
+            recipe=Recipe(seed=seed),
+            tell=lambda stage, done, wanted: tell(f"{stage} {done}/{wanted}"),
+            exercises=size.adapted,
+        )
+        chosen = choose(policy, candidates, [], context)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(file, chosen.model_dump_json())
+    return Chosen.model_validate_json(file.read_bytes())
 
 
 def _sorting(rng: random.Random, digits: int) -> Exercise:

@@ -171,11 +171,11 @@ def _report(home: "MemoryHome", number: int, result: "RoundResult", context: "Ro
                 verdict=result.verdict,
             ).record.id
         )
+        if result.verdict.passed:
+            # Where the server fails, the old adapter stays, and the next call tries again.
+            with running_server(home, EMBEDDED) as server:
+                promote(registry, published, server)
     finish(home.rounds / f"{number:04}", published)
-    if published and result.verdict.passed:
-        # Whatever fails here, the adapter is kept, and `adapters promote` tries again.
-        with running_server(home, EMBEDDED) as server:
-            promote(registry, published, server)
     if as_json:
         said = {"round": number, "adapter": published, "promoted": result.verdict.passed}
         click.echo(json.dumps({**said, "verdict": result.verdict.model_dump(mode="json"), "metrics": result.metrics}))

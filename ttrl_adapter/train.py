@@ -155,7 +155,8 @@ class Rollout:
         given = rewards(answers, found)[: recipe.trained]
         if recipe.signal == "random":
             given = coin_rewards(recipe.trained, seed)
-        truth = found.key == PASSED if found.key is not None and exercise.passed else None
+        is_known = found.key is not None and exercise.passed and recipe.signal != "random"
+        truth = found.key == PASSED if is_known else None
         self.seen.append(Group(found, given, truth))
         return given
 

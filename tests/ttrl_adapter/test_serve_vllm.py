@@ -151,6 +151,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     place.run("adapters", "promote", "v0001", "--anyway")
     try:
         place.serve()
+        # Where the machine is so busy that the first probe was given up, it is repeated. This waits behind it: on a
+        # CPU vLLM computes the base model's rows wrongly while there are an adapter's rows in the same batch.
+        assert eventually(lambda: loaded(place) == ["v0001"])
+        place.answer(place.served_name("v0001"), PROMPTS[0])
         yield place
     finally:
         if place.process:
@@ -360,13 +364,15 @@ def test_sampled_over_http_trained_loaded_sampled_again_and_rolled_back(place: P
         prepare(tmp_path / "round", TrainJob(model=str(SHIPPED), recipe=recipe, base_votes=votes), exercises)
         stored = place.registry.publish(run(tmp_path / "round"), SHIPPED, base=EMBEDDED)
         before = [place.answer(BASE, prompt)[2] for prompt in PROMPTS]
-        old = greedy(place.served_name("v0002"))
+        active = place.registry.active(EMBEDDED)
+        assert active
+        old = greedy(active.served_name)
         assert place.run("adapters", "promote", stored.record.id, "--anyway")["server"]
         assert greedy(stored.served_name) == said(Policy(SHIPPED, open_stored(stored, SHIPPED)), exercises)
         assert [place.answer(stored.served_name, prompt)[2] for prompt in PROMPTS] != before
-        assert place.run("adapters", "rollback")["active"] == "v0002"
-        assert greedy(place.served_name("v0002")) == old
-    assert eventually(lambda: loaded(place) == ["v0002"])
+        assert place.run("adapters", "rollback")["active"] == active.record.id
+        assert greedy(active.served_name) == old
+    assert eventually(lambda: loaded(place) == [active.record.id])
 
 
 def said(sampler: Sampler, exercises: list[Exercise]) -> list[dict[str, int]]:

@@ -121,3 +121,37 @@ def test_continuing_measures_the_divergence_from_the_base_and_not_from_what_came
     assert not (folder / "adapter" / "ref").exists()
     first = steps(folder)[0].kl
     assert first is not None and first > 0  # a copy of what came in would give 0
+
+
+COMPARE = """
+import sys
+from pathlib import Path
+import torch
+from trl import GRPOTrainer
+from ttrl_adapter import train
+from ttrl_adapter.records import TrainJob
+
+ours = train.SharedPrompts._get_per_token_logps_and_entropies
+worst = []
+
+def both(self, model, ids, mask, keep, **given):
+    shared = ours(self, model, ids, mask, keep, compute_entropy=True)
+    with torch.no_grad():
+        plain = GRPOTrainer._get_per_token_logps_and_entropies(self, model, ids, mask, keep, compute_entropy=True)
+    said = mask[:, -keep:].bool()
+    worst.extend(float((a - b)[said].detach().abs().max()) for a, b in zip(shared[:2], plain[:2]))
+    return shared
+
+train.SharedPrompts._get_per_token_logps_and_entropies = both
+train._has_fast_bfloat16 = lambda: False
+train.train(Path(sys.argv[1]))
+print(max(worst))
+"""
+
+
+def test_reading_a_prompt_once_for_all_its_answers_gives_the_numbers_of_trl(tmp_path: Path) -> None:
+    prepare(tmp_path, job(epochs=0.5), exercises())
+    command = [trainer_python(), "-c", COMPARE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.splitlines()[-1]) < 1e-4
