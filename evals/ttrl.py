@@ -185,7 +185,11 @@ def _values(row: Asked) -> dict[str, float]:
 
 
 def tables(asked: Sequence[Asked], trained: Sequence[Trained], task: str) -> list[Table]:
-    """What every arm comes to, and how far it is from the base."""
+    """What every arm comes to, and how far it is from the base; of a run under way, only seeds that all arms have."""
+    had = {(row.seed, row.arm) for row in asked}
+    whole = {seed for seed, _ in had if all((seed, arm) in had for _, arm in had)}
+    asked = [row for row in asked if not whole or row.seed in whole]
+    trained = [row for row in trained if not whole or row.seed in whole]
     values = measured(asked)
     arms = [arm for arm in (BASE, *ARMS) if any(key[0] == arm for key in values)]
     seeds = sorted({row.seed for row in asked})

@@ -193,7 +193,7 @@ class SharedPrompts(GRPOTrainer):  # type: ignore[misc]
 
 
 class Telling(TrainerCallback):  # type: ignore[misc]
-    """Writes each step down and says it."""
+    """Writes each step down and says it; of several processes the first one, about its own prompts."""
 
     def __init__(self, rollout: Rollout, path: Path) -> None:
         self.rollout, self.path, self.began = rollout, path, time.monotonic()

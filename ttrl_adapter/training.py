@@ -55,7 +55,7 @@ def run(folder: Path, tell: Callable[[Step], None] = lambda step: None, processe
     if (folder / ADAPTER).exists():
         return folder / ADAPTER
     python = trainer_python()
-    launcher = ["-m", "accelerate.commands.launch", "--num_processes", str(processes)] if processes > 1 else []
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
     command = [python, *launcher, "-m", "ttrl_adapter.train", str(folder)]
     environment = {
         **os.environ,
