@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
+from agent.errors import ModelError
 from memory.database import Database, Layout
 from memory.errors import UserError
 from memory.records import Record, now
@@ -37,9 +38,16 @@ class Nap(Record):
     """None while it lasts."""
     reason: str = ""
     """Why it ended, where it did not finish."""
+    with_model: bool = True
+    """Whether the model that is set up was to be asked; False while it is left alone after a failure."""
+    exit_code: int | None = None
     cpu_seconds: float = 0.0
     run: SleepRun | None = None
     """What it came to, where it could say so."""
+
+    @property
+    def is_fault_of_model(self) -> bool:
+        return self.exit_code == ModelError.exit_code
 
     @property
     def seconds(self) -> float:
@@ -123,7 +131,7 @@ def failures(naps: Sequence[Nap]) -> list[Nap]:
     """Those of the newest naps that failed since the last that finished, the newest first."""
     failed = []
     for nap in naps:
-        if nap.ending == "finished":
+        if nap.ending == "finished" and nap.with_model:
             break
         if nap.ending == "failed":
             failed.append(nap)

@@ -230,12 +230,20 @@ def test_a_daemon_that_was_killed_takes_its_sleep_along_and_is_replaced(world: W
 
 
 def test_failures_are_written_down_with_their_reasons_and_tried_again_later(world: World) -> None:
-    world.sleeps("print(json.dumps({'status': 'error', 'error': 'the model is asleep itself'})); sys.exit(3)")
+    world.sleeps("print(json.dumps({'status': 'error', 'error': 'the disk is full'})); sys.exit(2)")
     world.start()
     until(world.waits_for("sleep failed once, it is tried again at"), "it waits")
     (failed,) = failures(world.naps())
-    assert failed.reason == "the model is asleep itself"
+    assert failed.reason == "the disk is full"
     assert "sleep failed after" in world.folder.log.read_text()
+
+
+def test_while_the_model_fails_the_rest_is_done_without_it(world: World) -> None:
+    world.sleeps("if sys.argv[1] == 'with': sys.exit(3)\n" + DONE)
+    world.start()
+    until(world.waits_for("sleep failed once"), "it waits to try the model again")
+    assert [(nap.ending, nap.with_model) for nap in world.naps()] == [("finished", False), ("failed", True)]
+    assert "without the model that failed" in world.folder.log.read_text()
 
 
 def test_a_sleep_that_is_killed_is_a_failure(world: World) -> None:
