@@ -1,6 +1,6 @@
 """What can be seen of a snapshot without a model: its symbols, its history, and which files will be asked about."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,12 +13,15 @@ from agent.symbol_table import SymbolTable, symbols_of
 from agent.workspace import Repository
 from memory.experiences import ExperienceLog
 from memory.home import MemoryHome
+from memory.note_log import NoteLog
 from memory.records import Experience
 from sleeptime.expected_use import Signs, file_use
 from sleeptime.history import History, read_history
 from sleeptime.study_cache import StudyCache, TestReport
 
 _QUESTIONS = 50
+_INJECTIONS = 200
+_TOGETHER = 5  # notes that a question recalls at most
 _FADES = 0.9  # what a question says less than the one after it
 _TRUNKS = ("origin/HEAD", "main", "master", "origin/main", "origin/master", "trunk", "develop")
 
@@ -69,10 +72,12 @@ def look_over(
     experiences: ExperienceLog,
     snapshot: str,
     report: TestReport | None,
+    recalled: Mapping[str, float],
     go_on: Callable[[], None],
 ) -> Overview:
     """The overview of a snapshot; `report` is of the tests on it, None where they were not run.
 
+    `recalled` says by path how often notes on it were asked for, whether they are still true or not.
     `go_on` raises where there is no time left; what was parsed until then is kept. RepositoryError, StoreError.
     """
     with SymbolCache(home.symbols) as symbols:
@@ -81,9 +86,24 @@ def look_over(
     signs = Signs(
         failing=_failing(report),
         branch=dict.fromkeys(_open_work(repository, snapshot), 1.0),
-        asked=_asked(experiences.latest(_QUESTIONS), table.paths),
+        asked=_sum(_asked(experiences.latest(_QUESTIONS), table.paths), recalled),
     )
     return Overview(table, history, signs, report is not None)
+
+
+def recalled_paths(log: NoteLog) -> dict[str, float]:
+    """By path, how often the memory was lately asked for notes that stand on it, stale ones included."""
+    injections = log.injections()[-_INJECTIONS:]
+    notes = {note.id: note for note in log.notes([injection.note for injection in injections])}
+    weights: dict[str, float] = {}
+    for age, injection in enumerate(reversed(injections)):
+        for anchor in notes[injection.note].anchors[:1] if injection.note in notes else ():
+            weights[anchor.path] = weights.get(anchor.path, 0.0) + _FADES ** (age / _TOGETHER)
+    return weights
+
+
+def _sum(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    return {path: one.get(path, 0.0) + other.get(path, 0.0) for path in {**one, **other}}
 
 
 def _failing(report: TestReport | None) -> dict[str, float]:

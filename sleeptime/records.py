@@ -13,8 +13,8 @@ from pydantic import Field
 
 from memory.records import Anchor, Record, Tokens, now
 
-LIGHT_WORK = 100
-"""Tokens that an item counts beyond its own, so that work without a model has a price too."""
+A_SECOND = 50
+"""Tokens that a second of this machine counts as much as."""
 
 
 class Item(Record):
@@ -34,11 +34,13 @@ class Item(Record):
     """How likely it is that somebody will soon want what this gives, above 0; compared between all passes."""
     estimated_tokens: int = 0
     """Of a model, at most; 0 for work without one."""
+    estimated_seconds: float = 0.0
+    """Of this machine, where it takes any worth mentioning."""
 
     @property
     def worth(self) -> float:
         """Expected use per token: the best item comes first."""
-        return self.expected_use / (self.estimated_tokens + LIGHT_WORK)
+        return self.expected_use / (1 + self.estimated_tokens + A_SECOND * self.estimated_seconds)
 
 
 class PassCount(Record):

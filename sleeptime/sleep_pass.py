@@ -20,6 +20,9 @@ BATCH = 50
 FLUSH_SECONDS = 0.5
 """... and the time after which what came of some is stored."""
 
+LOOK_SECONDS = 5.0
+"""Between two looks whether the tree has moved on: nobody asks about what was there before."""
+
 Progress = Callable[[SleepRun, Item], None]
 """Is told what is being thought about, and what the run has come to so far."""
 
@@ -78,9 +81,14 @@ class _Desk:
                 study.notice(f"{each.name}: {error}")
                 self._count(each.name, failed=1)
         has_worked = False
+        looked = time.monotonic()
         while leased := self.queue.take(self.run.id, names, BATCH, self._tokens_left(study)):
             self._work_off(leased, study)
             has_worked = True
+            if time.monotonic() - looked > LOOK_SECONDS:
+                if study.has_moved():
+                    break
+                looked = time.monotonic()
         return has_worked
 
     def _work_off(self, leased: Sequence[Leased], study: Study) -> None:

@@ -13,7 +13,7 @@ from memory.experiences import ExperienceLog
 from memory.home import MemoryHome
 from memory.note_store import NoteStore
 from memory.records import Anchor, Note, Tokens
-from sleeptime.overview import Overview, look_over
+from sleeptime.overview import Overview, look_over, recalled_paths
 from sleeptime.records import Item, item_key
 from sleeptime.study_cache import StudyCache, TestReport
 
@@ -113,6 +113,7 @@ class Study:
             self.experiences,
             self.snapshot,
             self.test_report,
+            recalled_paths(self.notes.log),
             self.go_on,
         )
 
@@ -124,6 +125,10 @@ class Study:
         """Stopped where it is time to give way."""
         if self.stop():
             raise Stopped
+
+    def has_moved(self) -> bool:
+        """Whether the tree is another one by now."""
+        return self.repository.snapshot() != self.snapshot
 
     def anew(self) -> "Study":
         """The same desk with the tree as it is now, and what the tests showed; itself where nothing has changed."""

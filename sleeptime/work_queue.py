@@ -147,7 +147,7 @@ class WorkQueue:
             )
 
     def take(self, run: str, passes: Sequence[str], most: int, most_tokens: int) -> list[Leased]:
-        """Lease the best item of these passes; where it needs no model, with up to `most` of the next best like it.
+        """Lease the best item of these passes; where it takes no time, with up to `most` of the next best like it.
 
         Only what fits into `most_tokens`. Empty where nothing is left.
         """
@@ -280,4 +280,4 @@ def _write_run(connection: Connection, run: SleepRun) -> None:
 
 def _is_alike(item: Item, first: Item) -> bool:
     """Whether it can be worked on together with the first."""
-    return item.pass_name == first.pass_name and not item.estimated_tokens
+    return item.pass_name == first.pass_name and not (item.estimated_tokens or item.estimated_seconds)

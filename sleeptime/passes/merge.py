@@ -6,13 +6,14 @@ same things of the code and most of their other words are the same.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from memory.records import Injection, Note
 from sleeptime.records import Item, item_key
 from sleeptime.study import Findings, Study
+from sleeptime.work_queue import WorkQueue
 
 VERSION = 1
 SAME = 0.6
@@ -21,6 +22,8 @@ OPPOSED = 0.7
 """And of two that differ in a number or a negation only."""
 IDLE_USES = 100
 """Uses of the memory during which a note was never among those that were recalled."""
+MECHANICAL = ("survey", "tests", "reflect")
+"""Passes that take back themselves what no longer holds, and word their notes alike."""
 _MOST_OF_A_FILE = 100
 _WORD = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|\d+(?:\.\d+)*|[\w./:-]*[\w/]")
 _CODE = re.compile(r"[\w.-]+(?:[/:][\w.-]+)+|\w*_\w+|\w+\.\w[\w.]*|\w+\(\)|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|`[^`]+`")
@@ -63,8 +66,11 @@ class Merge:
         uses: dict[str, int] = {}
         for injection in injections:
             uses[injection.note] = uses.get(injection.note, 0) + 1
+        with WorkQueue(study.home) as queue:
+            makers = queue.makers([note.id for note in notes])
+        told = frozenset(id for id, maker in makers.items() if maker in MECHANICAL)
         gone: set[str] = set()
-        for clash in clashes([note for note in notes if note.id not in broken], uses):
+        for clash in clashes([note for note in notes if note.id not in broken], uses, told):
             study.go_on()
             if clash.stays.id not in gone and clash.goes.id not in gone:
                 if clash.goes.origin != "user-said":
@@ -91,11 +97,11 @@ class Merge:
         return Item(pass_name=self.name, key=key, about=about, expected_use=0.01)
 
 
-def clashes(notes: Sequence[Note], uses: Mapping[str, int]) -> Iterator[Clash]:
+def clashes(notes: Sequence[Note], uses: Mapping[str, int], told: Collection[str] = frozenset()) -> Iterator[Clash]:
     """The pairs of notes that say the same or the opposite of the same things; `uses` is how often each was recalled.
 
     Pure. What the user said stays before what was observed, that before what a model inferred; of equals the one that
-    was used more, of two that contradict each other the newer.
+    was used more, of two that contradict each other the newer. Of the notes `told` by a machine no two clash.
     """
     by_path: dict[str, list[Note]] = {}
     for note in notes:
@@ -107,7 +113,9 @@ def clashes(notes: Sequence[Note], uses: Mapping[str, int]) -> Iterator[Clash]:
         newest = sorted(together, key=lambda note: note.id)[-_MOST_OF_A_FILE:]
         for place, one in enumerate(newest):
             for other in newest[place + 1 :]:
-                if (one.id, other.id) in seen or one.kind != other.kind:
+                if (one.id, other.id) in seen or one.kind != other.kind or one.kind == "answer":
+                    continue
+                if one.id in told and other.id in told:
                     continue
                 seen.add((one.id, other.id))
                 if clash := _clash(one, other, words[one.id], words[other.id], uses):

@@ -24,6 +24,8 @@ MOST_SECONDS = 900.0
 """Wall clock for a run."""
 SHORT = 120.0
 """Seconds; what takes longer is not run again only to look for flaky tests."""
+_GUESS = 30.0
+"""Seconds that tests take that nobody has run."""
 _MOST_FAILING = 20
 _MOST_FILES = 100
 """Files whose coverage is noted."""
@@ -47,16 +49,24 @@ class Tests:
         """One run, and where that was short and has been done another."""
         if study.tests_key is None:
             return
-        yield self._item(study.tests_key, "the tests", "run", 1.0)
         report = study.test_report
+        yield self._item(study.tests_key, "the tests", "run", 1.0, report.seconds if report else _GUESS)
         if report and not report.timed_out and report.seconds <= SHORT:
-            yield self._item(item_key(self.name, 1, [study.tests_key, "again"]), "flaky tests", "again", 0.01)
+            again = item_key(self.name, 1, [study.tests_key, "again"])
+            yield self._item(again, "flaky tests", "again", 0.05, report.seconds)
 
     def work(self, item: Item, study: Study) -> Findings:
         return self._run(item.key, study) if item.subject == "run" else self._run_again(study)
 
-    def _item(self, key: str, about: str, subject: str, use: float) -> Item:
-        return Item(pass_name=self.name, key=key, about=about, subject=subject, expected_use=use)
+    def _item(self, key: str, about: str, subject: str, use: float, seconds: float) -> Item:
+        return Item(
+            pass_name=self.name,
+            key=key,
+            about=about,
+            subject=subject,
+            expected_use=use,
+            estimated_seconds=seconds,
+        )
 
     def _run(self, key: str, study: Study) -> Findings:
         assert study.test_command

@@ -62,6 +62,13 @@ def test_an_item_that_needs_a_model_is_leased_alone(home: MemoryHome) -> None:
     assert taken(home, "one", 10, 100) == ["a"] and taken(home, "one", 10, 100) == ["b", "c"]
 
 
+def test_work_that_takes_long_is_leased_alone_and_after_what_takes_none(home: MemoryHome) -> None:
+    slow = item("slow", use=1.0).model_copy(update={"estimated_seconds": 60.0})
+    with WorkQueue(home) as queue:
+        queue.offer("scripted", [slow, item("a", use=0.02), item("b", use=0.01)])
+    assert taken(home, "one") == ["a", "b"] and taken(home, "one") == ["slow"]
+
+
 def test_a_finished_item_is_not_offered_again(home: MemoryHome) -> None:
     with WorkQueue(home) as queue:
         queue.offer("scripted", [item("a")])
