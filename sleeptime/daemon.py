@@ -52,11 +52,18 @@ def run_daemon(folder: DaemonFolder, command: Command, version: str) -> None:
     with DaemonLock(folder) as lock, DaemonRecord(folder.record) as record:
         if not lock.taken:
             raise UserError(f"A daemon runs already (process {daemon_pid(folder)}): `sleepwright daemon stop` ends it.")
-        handlers: list[logging.Handler] = [TimedRotatingFileHandler(folder.log, when="midnight", backupCount=_LOG_DAYS)]
+        day_log = TimedRotatingFileHandler(
+            folder.log, when="midnight", backupCount=_LOG_DAYS, encoding="utf-8", errors="backslashreplace"
+        )
+        handlers: list[logging.Handler] = [day_log]
         if sys.stderr and sys.stderr.isatty():
             handlers.append(logging.StreamHandler())
         logging.basicConfig(handlers=handlers, level=logging.INFO, format="%(asctime)s  %(message)s", datefmt=_TIME)
-        Daemon(folder, record, command, version).work()
+        try:
+            Daemon(folder, record, command, version).work()
+        except Exception:
+            log.exception("The daemon has failed.")
+            raise
 
 
 class Daemon:
@@ -81,16 +88,20 @@ class Daemon:
         """Until SIGTERM, SIGINT or SIGHUP."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._end)
-        self._say()
+        killed = self._record.close_killed()
+        self._say()  # from here on it has started
         log.info("The daemon begins, process %s, sleepwright %s.", self._state.pid, self._state.version)
-        for cut in self._record.close_killed():
+        for cut in killed:
             log.info("%s: the last sleep was cut: the daemon was killed, or the machine went down.", cut.name)
         while not self._is_ending:
-            self._load_settings()
-            if chosen := self._next():
-                self._sleep_on(*chosen)
-            else:
-                self._wait()
+            try:
+                self._load_settings()
+                if chosen := self._next():
+                    self._sleep_on(*chosen)
+                    continue
+            except UserError as error:  # a full disk may have space again
+                self._tell(type(error).__name__, f"The daemon goes on, but: {error}")
+            self._wait()
         self._folder.state.unlink(missing_ok=True)
         log.info("The daemon ends.")
 
@@ -135,6 +146,8 @@ class Daemon:
 
     def _look_at(self, root: Path) -> None:
         """Open its tree, or see whether it has changed."""
+        if not root.is_dir():
+            self._trees.pop(root, None)
         if watch := self._trees.get(root):
             watch.look()
             return
@@ -183,8 +196,7 @@ class Daemon:
             if not allowance.extend():
                 self._tell("cap", f"Waiting: the cap of {caps.cpu_seconds:g} CPU seconds a day is reached.")
                 self._say(waiting_for={str(root): "the day's CPU seconds are used up"})
-                self._wait()
-                return
+                return self._wait()
             nap = Nap(with_model=found.with_model)
             seq = self._record.begin(root, nap)
             self._say(sleeping_on=str(root))

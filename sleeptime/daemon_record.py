@@ -69,7 +69,9 @@ class DaemonRecord:
         self._database.close()
 
     def watch(self, root: Path) -> bool:
-        """From now on; False where it is watched already."""
+        """From now on; False where it is watched already. UserError for a path that cannot be written down."""
+        if not str(root).isprintable():
+            raise UserError(f"{str(root)!r} cannot be watched: its path holds characters that are not text.")
         with self._database.write() as connection:
             values = (str(root), now().isoformat())
             return connection.execute("INSERT OR IGNORE INTO watched VALUES (?, ?)", values).rowcount > 0

@@ -296,6 +296,20 @@ def test_a_repository_that_is_gone_is_left_alone(world: World, tmp_path: Path) -
     until(world.sleeping, "the other one is studied all the same")
 
 
+def test_a_repository_that_goes_away_is_left_alone_until_it_is_back(world: World) -> None:
+    world.start()
+    until(world.sleeping, "it sleeps")
+    moved = world.repo.rename(world.repo.with_name("moved"))
+    until(world.waits_for("is not a directory"), "it says so")
+    moved.rename(world.repo)
+    assert world.ended("yielded")() and not world.ended("failed")()
+
+
+def test_a_path_that_is_no_text_is_not_watched(world: World) -> None:
+    with DaemonRecord(world.folder.record) as record, pytest.raises(UserError, match="cannot be watched"):
+        record.watch(world.repo / "caf\udce9")
+
+
 def test_a_daemon_that_cannot_start_says_why(world: World) -> None:
     database = world.folder.record.read_bytes()
     world.folder.record.write_bytes(b"no database")
