@@ -5,12 +5,12 @@ Whether two notes speak of the same is told by machine, and strictly: both are l
 same things of the code and most of their other words are the same.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from memory.records import Injection, Note
+from sleeptime.note_words import Words, words_of
 from sleeptime.records import Item, item_key
 from sleeptime.study import Findings, Study
 from sleeptime.work_queue import WorkQueue
@@ -25,20 +25,7 @@ IDLE_USES = 100
 MECHANICAL = ("survey", "tests", "reflect")
 """Passes that take back themselves what no longer holds, and word their notes alike."""
 _MOST_OF_A_FILE = 100
-_WORD = re.compile(r"[^\W\d_]+(?:'[a-z]+)?|\d+(?:\.\d+)*|[\w./:-]*[\w/]")
-_CODE = re.compile(r"[\w.-]+(?:[/:][\w.-]+)+|\w*_\w+|\w+\.\w[\w.]*|\w+\(\)|[a-z]+[A-Z]\w*|[A-Z][a-z]+[A-Z]\w*|`[^`]+`")
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*(?![\w.]*\w)")
-_NEGATION = re.compile(r"\b(?:not|no|never|none|cannot|without|\w+n't)\b", re.IGNORECASE)
 _RANKS = {"user-said": 2, "observed": 1, "inferred": 0}
-
-
-class Words(NamedTuple):
-    """What a note's text is made of."""
-
-    code: frozenset[str]
-    numbers: frozenset[str]
-    negations: int
-    plain: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -132,16 +119,6 @@ def never_needed(notes: Sequence[Note], injections: Sequence[Injection]) -> list
     since = sorted(each.at for each in began.values())[-IDLE_USES]
     used = {injection.note for injection in injections if injection.at >= since}
     return [note for note in notes if note.origin == "inferred" and note.created_at < since and note.id not in used]
-
-
-def words_of(text: str) -> Words:
-    """The parts of a text that decide whether another one says the same."""
-    code = frozenset(match.strip("`") for match in _CODE.findall(text))
-    rest = _CODE.sub(" ", text)
-    numbers = frozenset(_NUMBER.findall(rest))
-    negations = len(_NEGATION.findall(rest))
-    plain = _NEGATION.sub(" ", _NUMBER.sub(" ", rest)).casefold()
-    return Words(code, numbers, negations, frozenset(word for word in _WORD.findall(plain) if len(word) > 2))
 
 
 def _clash(one: Note, other: Note, words: Words, others: Words, uses: Mapping[str, int]) -> Clash | None:

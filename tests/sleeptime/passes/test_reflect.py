@@ -1,12 +1,16 @@
 """What finished tasks teach."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agent.openai_model import OpenAIModel
+from agent.scripted_server import Scripted, ScriptedServer
 from memory.experiences import new_id
 from memory.records import Candidate, Check, CommandRun, Experience, Outcome, Status, Task, Vote
-from sleeptime.passes.reflect import Reflect, lesson
+from sleeptime.lessons import lesson
+from sleeptime.passes.reflect import Reflect
 from sleeptime.study import Study
 from tests.sleeptime.desk import commit, open_desk, sleep_once
 
@@ -105,3 +109,44 @@ def test_nothing_is_learned_from_what_sleep_had_worked_out_itself(repo: Path) ->
     with open_desk(repo) as study:
         study.experiences.append(experience(stages=("reuse",)))
         assert lessons(study) == []
+
+
+def asked(study: Study, *says: str) -> list[str]:
+    """The texts of the live lessons after a sleep with a model that says these things, one a request."""
+    with ScriptedServer([Scripted(texts=[text]) for text in says]) as server, OpenAIModel("m", server.url) as model:
+        texts = lessons(replace(study, model=model, budget=20_000, run=new_id()))
+        assert len(server.requests) == len(says)
+    return texts
+
+
+def test_a_model_says_what_a_task_teaches_at_its_cost(repo: Path) -> None:
+    with open_desk(repo) as study:
+        study.experiences.append(experience())
+        assert "Suspect the sign in `add` first." in asked(study, "Suspect the sign in `add` first.")
+        [note] = [note for note in study.notes.log.notes() if note.origin == "inferred"]
+    assert note.cost.calls == 1 and note.kind == "lesson" and [anchor.path for anchor in note.anchors] == ["calc.py"]
+
+
+@pytest.mark.parametrize("said", ["Look at `engine/core.py` first.", "Call `frobnicate` before.", "NOTHING", "x" * 700])
+def test_what_stands_nowhere_in_the_experience_is_not_kept(repo: Path, said: str) -> None:
+    with open_desk(repo) as study:
+        study.experiences.append(experience())
+        assert len(asked(study, said)) == 1
+
+
+def test_a_lesson_of_a_model_moves_with_its_files_and_is_not_paid_twice(repo: Path) -> None:
+    with open_desk(repo) as study:
+        study.experiences.append(experience())
+        asked(study, "Suspect the sign in `add` first.")
+    commit(repo, "calc.py", "def add(a, b):\n    return a + b\n")
+    with open_desk(repo) as study:
+        assert "Suspect the sign in `add` first." in asked(study)
+
+
+def test_another_outcome_is_another_lesson(repo: Path) -> None:
+    with open_desk(repo) as study:
+        done = experience()
+        study.experiences.append(done)
+        asked(study, "Suspect the sign in `add` first.")
+        study.experiences.add_outcome(outcome(done, "undone"))
+        assert "Ask before `add` is changed." in asked(study, "Ask before `add` is changed.")
