@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from logging.handlers import TimedRotatingFileHandler
 from pathlib import Path
 from types import FrameType
@@ -24,6 +24,7 @@ from sleeptime.caps import Caps, SpendingLedger
 from sleeptime.control import DaemonFolder, DaemonLock, DaemonState, daemon_pid, write_state
 from sleeptime.cpu_allowance import CpuAllowance
 from sleeptime.daemon_record import DaemonRecord, Ending, Nap, failures
+from sleeptime.due import Due, due
 from sleeptime.idle import Reason, TreeWatch, active_run, busy_machine, on_battery, surroundings
 from sleeptime.nap_report import described, result_of
 from sleeptime.process_tree import ProcessTree
@@ -35,17 +36,13 @@ _WAITING_SECONDS = 1.0
 _GRACE = 0.5  # seconds that a sleep has to put away what is half done; with the look before, it is gone within one
 _POWER_SECONDS = 5.0  # between two looks at the battery, which some machines take their time to tell
 _TURN_SECONDS = 900.0  # then another repository has its turn, and a sleep that hangs its end
-_REST = timedelta(hours=6)  # between two sleeps where nothing has changed
-_SHORT_REST = timedelta(minutes=15)  # where something was left, but nothing of it could be finished
-_BACKOFF = timedelta(minutes=1)  # after a failure; doubled with each
-_LONGEST_BACKOFF = timedelta(hours=6)
 _RETRY_SECONDS = 60.0  # between two looks at a repository that cannot be used
 _LOG_DAYS = 30
 _TIME = "%Y-%m-%d %H:%M:%S"
 _SAME_NEWS_SECONDS = 3_600.0  # before the log says again that the daemon waits for the same kind of thing
 
-Command = Callable[[Path, SleepSettings], Sequence[str]]
-"""What studies a work tree."""
+Command = Callable[[Path, SleepSettings, bool], Sequence[str]]
+"""What studies a work tree; False not to ask the model that is set up."""
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +52,18 @@ def run_daemon(folder: DaemonFolder, command: Command, version: str) -> None:
     with DaemonLock(folder) as lock, DaemonRecord(folder.record) as record:
         if not lock.taken:
             raise UserError(f"A daemon runs already (process {daemon_pid(folder)}): `sleepwright daemon stop` ends it.")
-        handlers: list[logging.Handler] = [TimedRotatingFileHandler(folder.log, when="midnight", backupCount=_LOG_DAYS)]
+        day_log = TimedRotatingFileHandler(
+            folder.log, when="midnight", backupCount=_LOG_DAYS, encoding="utf-8", errors="backslashreplace"
+        )
+        handlers: list[logging.Handler] = [day_log]
         if sys.stderr and sys.stderr.isatty():
             handlers.append(logging.StreamHandler())
         logging.basicConfig(handlers=handlers, level=logging.INFO, format="%(asctime)s  %(message)s", datefmt=_TIME)
-        Daemon(folder, record, command, version).work()
+        try:
+            Daemon(folder, record, command, version).work()
+        except Exception:
+            log.exception("The daemon has failed.")
+            raise
 
 
 class Daemon:
@@ -84,17 +88,20 @@ class Daemon:
         """Until SIGTERM, SIGINT or SIGHUP."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._end)
-        self._say()
+        killed = self._record.close_killed()
+        self._say()  # from here on it has started
         log.info("The daemon begins, process %s, sleepwright %s.", self._state.pid, self._state.version)
-        for cut in self._record.close_killed():
+        for cut in killed:
             log.info("%s: the last sleep was cut: the daemon was killed, or the machine went down.", cut.name)
         while not self._is_ending:
-            self._load_settings()
-            root = self._next()
-            if root is not None:
-                self._sleep_on(root)
-            else:
-                self._wait()
+            try:
+                self._load_settings()
+                if chosen := self._next():
+                    self._sleep_on(*chosen)
+                    continue
+            except UserError as error:  # a full disk may have space again
+                self._tell(type(error).__name__, f"The daemon goes on, but: {error}")
+            self._wait()
         self._folder.state.unlink(missing_ok=True)
         log.info("The daemon ends.")
 
@@ -113,18 +120,18 @@ class Daemon:
         except UserError as error:
             self._tell("settings", f"The settings are left as they were: {error}")
 
-    def _next(self) -> Path | None:
+    def _next(self) -> tuple[Path, Due] | None:
         """The work tree to study now, and in the state why it is not the others."""
-        roots = self._watched()
-        reasons = {root: why for root in roots if (why := self._not_due(root))}
-        due = [root for root in roots if root not in reasons]
-        if due and (reason := self._user_is_here() or busy_machine(surroundings(), self._settings)):
-            reasons |= dict.fromkeys(due, reason.text)
+        found = {root: self._due(root) for root in self._watched()}
+        reasons = {root: each.reason for root, each in found.items() if not each.is_now}
+        roots = [root for root in found if root not in reasons]
+        if roots and (reason := self._user_is_here() or busy_machine(surroundings(), self._settings)):
+            reasons |= dict.fromkeys(roots, reason.text)
             self._tell(reason.kind, f"Waiting: {reason.text}.")
-            due = []
-        due.sort(key=lambda root: self._naps[root][0].began.timestamp() if self._naps[root] else 0.0)
+            roots = []
+        roots.sort(key=lambda root: self._naps[root][0].began.timestamp() if self._naps[root] else 0.0)
         self._say(waiting_for={str(root): reason for root, reason in reasons.items()})
-        return due[0] if due else None
+        return (roots[0], found[roots[0]]) if roots else None
 
     def _watched(self) -> list[Path]:
         roots = self._record.watched()
@@ -139,6 +146,8 @@ class Daemon:
 
     def _look_at(self, root: Path) -> None:
         """Open its tree, or see whether it has changed."""
+        if not root.is_dir():
+            self._trees.pop(root, None)
         if watch := self._trees.get(root):
             watch.look()
             return
@@ -155,34 +164,15 @@ class Daemon:
             self._unusable[root] = time.monotonic(), str(error)
             self._tell(f"unusable {root}", f"{root.name}: cannot be watched: {error}")
 
-    def _not_due(self, root: Path) -> str | None:
-        """Why there is nothing to be done for this work tree now."""
+    def _due(self, root: Path) -> Due:
         if root not in self._trees:
-            return self._unusable[root][1]
+            return Due(False, reason=self._unusable[root][1])
         if is_busy(self._homes[root].sleeper):
-            return "another process sleeps on it"
-        naps = self._naps[root]
-        if not naps:
-            return None
-        last, ended = naps[0], naps[0].ended or naps[0].began
-        if last.ending == "failed":
-            failed = len(failures(naps))
-            again = ended + min(_BACKOFF * 2 ** min(failed - 1, 20), _LONGEST_BACKOFF)
-            times = "once" if failed == 1 else f"{failed} times in a row"
-            why = f"sleep failed {times}, it is tried again at {_clock(again)}: {last.reason}"
-            return why if now() < again else None
-        if last.ending != "finished" or self._changed_since(root, last):
-            return None
-        left = last.run.left if last.run else 0
-        has_progress = bool(last.run and any(count.finished for count in last.run.passes.values()))
-        rest = _REST if not left else timedelta() if has_progress else _SHORT_REST
-        return f"nothing new since {_clock(last.began)}" if now() < ended + rest else None
-
-    def _changed_since(self, root: Path, nap: Nap) -> bool:
-        changed = self._trees[root].changed_at
+            return Due(False, reason="another process sleeps on it")
+        changed_at = self._trees[root].changed_at
         with suppress(OSError):
-            changed = max(changed, self._homes[root].experiences.stat().st_mtime)
-        return changed > nap.began.timestamp()
+            changed_at = max(changed_at, self._homes[root].experiences.stat().st_mtime)
+        return due(self._naps[root], datetime.fromtimestamp(changed_at, UTC), now())
 
     def _user_is_here(self) -> Reason | None:
         """What shows that the user is not away, or was not long enough; None where they are."""
@@ -197,7 +187,7 @@ class Daemon:
         what = "a run ended" if self._ran_at > watch.changed_at else f"{_place(watch)} changed"
         return Reason("change", f"{what} {max(ago, 0):.0f} s ago, and sleep begins when it was quiet for {quiet:g} s")
 
-    def _sleep_on(self, root: Path) -> None:
+    def _sleep_on(self, root: Path, found: Due) -> None:
         """One nap, from its beginning to its record."""
         home = self._homes[root].path.name
         caps = Caps.from_settings(self._settings)
@@ -206,12 +196,11 @@ class Daemon:
             if not allowance.extend():
                 self._tell("cap", f"Waiting: the cap of {caps.cpu_seconds:g} CPU seconds a day is reached.")
                 self._say(waiting_for={str(root): "the day's CPU seconds are used up"})
-                self._wait()
-                return
-            nap = Nap()
+                return self._wait()
+            nap = Nap(with_model=found.with_model)
             seq = self._record.begin(root, nap)
             self._say(sleeping_on=str(root))
-            log.info("%s: sleep begins.", root.name)
+            log.info("%s: sleep begins%s.", root.name, "" if nap.with_model else ", without the model that failed")
             nap = self._watched_sleep(root, nap, allowance)
             allowance.settle(nap.cpu_seconds)
             self._record.end(seq, nap)
@@ -221,7 +210,9 @@ class Daemon:
     def _watched_sleep(self, root: Path, nap: Nap, allowance: CpuAllowance) -> Nap:
         """Start the sleep, and end it when it is time."""
         out, err = self._folder.path / "sleep.out", self._folder.path / "sleep.err"
-        tree = ProcessTree(self._command(root, self._settings), cwd=self._folder.path, stdout=out, stderr=err)
+        tree = ProcessTree(
+            self._command(root, self._settings, nap.with_model), cwd=self._folder.path, stdout=out, stderr=err
+        )
         cut: tuple[Ending, str] | None = None
         ending: Ending
         try:
@@ -238,9 +229,8 @@ class Daemon:
             ending, reason = "yielded", "it was told to end"
         else:
             ending, reason = ("failed", problem) if problem else ("finished", "")
-        return nap.model_copy(
-            update={"ended": now(), "ending": ending, "reason": reason, "cpu_seconds": tree.cpu_seconds(), "run": run}
-        )
+        came_to = {"ended": now(), "ending": ending, "reason": reason, "run": run}
+        return nap.model_copy(update={**came_to, "exit_code": tree.poll(), "cpu_seconds": tree.cpu_seconds()})
 
     def _time_to_end(
         self, root: Path, nap: Nap, tree: ProcessTree, allowance: CpuAllowance
@@ -277,10 +267,6 @@ class Daemon:
         if time.monotonic() - self._told.get(kind, -_SAME_NEWS_SECONDS) >= _SAME_NEWS_SECONDS:
             self._told[kind] = time.monotonic()
             log.info("%s", text)
-
-
-def _clock(moment: datetime) -> str:
-    return moment.astimezone().strftime("%H:%M")
 
 
 def _place(watch: TreeWatch) -> str:

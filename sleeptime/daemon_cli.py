@@ -68,10 +68,12 @@ def run() -> None:
     run_daemon(DaemonFolder.open(), _sleep_command, version("sleepwright"))
 
 
-def _sleep_command(root: Path, settings: "SleepSettings") -> list[str]:
+def _sleep_command(root: Path, settings: "SleepSettings", with_model: bool) -> list[str]:
     import sys
 
     command = [sys.executable, "-m", "sleeptime.leash", "sleep", "--once", "--json", "--repo", str(root)]
+    if not with_model:
+        return [*command, "--model", "embedded"]
     command += ["--model", settings.model] if settings.model else []
     return command + (["--base-url", settings.base_url] if settings.base_url else [])
 

@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
+from agent.errors import ModelError
 from memory.database import Database, Layout
 from memory.errors import UserError
 from memory.records import Record, now
@@ -37,9 +38,16 @@ class Nap(Record):
     """None while it lasts."""
     reason: str = ""
     """Why it ended, where it did not finish."""
+    with_model: bool = True
+    """Whether the model that is set up was to be asked; False while it is left alone after a failure."""
+    exit_code: int | None = None
     cpu_seconds: float = 0.0
     run: SleepRun | None = None
     """What it came to, where it could say so."""
+
+    @property
+    def is_fault_of_model(self) -> bool:
+        return self.exit_code == ModelError.exit_code
 
     @property
     def seconds(self) -> float:
@@ -61,7 +69,9 @@ class DaemonRecord:
         self._database.close()
 
     def watch(self, root: Path) -> bool:
-        """From now on; False where it is watched already."""
+        """From now on; False where it is watched already. UserError for a path that cannot be written down."""
+        if not str(root).isprintable():
+            raise UserError(f"{str(root)!r} cannot be watched: its path holds characters that are not text.")
         with self._database.write() as connection:
             values = (str(root), now().isoformat())
             return connection.execute("INSERT OR IGNORE INTO watched VALUES (?, ?)", values).rowcount > 0
@@ -123,7 +133,7 @@ def failures(naps: Sequence[Nap]) -> list[Nap]:
     """Those of the newest naps that failed since the last that finished, the newest first."""
     failed = []
     for nap in naps:
-        if nap.ending == "finished":
+        if nap.ending == "finished" and nap.with_model:
             break
         if nap.ending == "failed":
             failed.append(nap)

@@ -44,7 +44,7 @@ def described(nap: Nap, failed: Sequence[Nap]) -> str:
             beginning = f"slept {how_long}"
         case _:
             beginning = f"sleep ended early, after {how_long}: {nap.reason}"
-    return "; ".join([beginning, *_came_to(nap.run), f"{nap.cpu_seconds:.0f} CPU s"])
+    return "; ".join([beginning, *_came_to(nap), f"{nap.cpu_seconds:.0f} CPU s"])
 
 
 def _run(said: object) -> SleepRun | None:
@@ -57,7 +57,8 @@ def _run(said: object) -> SleepRun | None:
         return None
 
 
-def _came_to(run: SleepRun | None) -> list[str]:
+def _came_to(nap: Nap) -> list[str]:
+    run = nap.run
     if run is None:
         return []
     counts = run.passes.values()
@@ -71,7 +72,8 @@ def _came_to(run: SleepRun | None) -> list[str]:
     ]
     said = [f"{number:,} {what}" for number, what in parts if number]
     tokens = run.tokens.prompt + run.tokens.completion
-    return [", ".join(said) or "nothing to think about", *([f"{tokens:,} tokens"] if tokens else [])]
+    nothing = "nothing to think about" if nap.ending == "finished" else "nothing finished yet"
+    return [", ".join(said) or nothing, *([f"{tokens:,} tokens"] if tokens else [])]
 
 
 def _duration(seconds: float) -> str:

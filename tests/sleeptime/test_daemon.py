@@ -230,12 +230,20 @@ def test_a_daemon_that_was_killed_takes_its_sleep_along_and_is_replaced(world: W
 
 
 def test_failures_are_written_down_with_their_reasons_and_tried_again_later(world: World) -> None:
-    world.sleeps("print(json.dumps({'status': 'error', 'error': 'the model is asleep itself'})); sys.exit(3)")
+    world.sleeps("print(json.dumps({'status': 'error', 'error': 'the disk is full'})); sys.exit(2)")
     world.start()
     until(world.waits_for("sleep failed once, it is tried again at"), "it waits")
     (failed,) = failures(world.naps())
-    assert failed.reason == "the model is asleep itself"
+    assert failed.reason == "the disk is full"
     assert "sleep failed after" in world.folder.log.read_text()
+
+
+def test_while_the_model_fails_the_rest_is_done_without_it(world: World) -> None:
+    world.sleeps("if sys.argv[1] == 'with': sys.exit(3)\n" + DONE)
+    world.start()
+    until(world.waits_for("sleep failed once"), "it waits to try the model again")
+    assert [(nap.ending, nap.with_model) for nap in world.naps()] == [("finished", False), ("failed", True)]
+    assert "without the model that failed" in world.folder.log.read_text()
 
 
 def test_a_sleep_that_is_killed_is_a_failure(world: World) -> None:
@@ -286,6 +294,20 @@ def test_a_repository_that_is_gone_is_left_alone(world: World, tmp_path: Path) -
     world.start()
     until(world.waits_for("is not a directory"), "it says so")
     until(world.sleeping, "the other one is studied all the same")
+
+
+def test_a_repository_that_goes_away_is_left_alone_until_it_is_back(world: World) -> None:
+    world.start()
+    until(world.sleeping, "it sleeps")
+    moved = world.repo.rename(world.repo.with_name("moved"))
+    until(world.waits_for("is not a directory"), "it says so")
+    moved.rename(world.repo)
+    assert world.ended("yielded")() and not world.ended("failed")()
+
+
+def test_a_path_that_is_no_text_is_not_watched(world: World) -> None:
+    with DaemonRecord(world.folder.record) as record, pytest.raises(UserError, match="cannot be watched"):
+        record.watch(world.repo / "caf\udce9")
 
 
 def test_a_daemon_that_cannot_start_says_why(world: World) -> None:

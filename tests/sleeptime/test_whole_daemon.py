@@ -12,8 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from agent.scripted_server import Scripted, ScriptedServer
 from memory.config import MemoryConfig
 from memory.note_store import NoteStore
+from sleeptime.caps import Caps, SpendingLedger
 from sleeptime.control import DaemonFolder, daemon_pid, read_state, start, stop
 from sleeptime.daemon_record import DaemonRecord, Nap
 from tests.sleeptime.test_daemon import is_alive, until
@@ -108,6 +110,20 @@ def test_a_real_run_makes_the_sleep_give_way(repo: Path, tmp_path: Path) -> None
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate()
+
+
+def test_a_request_under_way_is_given_up_and_counted(repo: Path, surroundings: Path) -> None:
+    with ScriptedServer([Scripted(stalls_after=3)]) as server, (surroundings / "sleep.toml").open("a") as settings:
+        settings.write(f'base_url = "{server.url}"\n')
+        settings.flush()
+        start(DaemonFolder.open())
+        until(lambda: server.requests, "the model is asked")
+        (repo / "calc.py").write_text("x = 1\n")
+        until(lambda: any(nap.ending == "yielded" for nap in naps(repo)), "it gives way")
+        stop(DaemonFolder.open())
+    with SpendingLedger(DaemonFolder.open().spending, Caps(), "any") as ledger:
+        spent = ledger.spent()
+    assert spent.requests == len(server.requests) and spent.tokens > 0 and spent.gpu_seconds > 0
 
 
 def test_a_commit_is_studied_by_itself_and_what_was_learned_survives_the_daemon(repo: Path) -> None:
