@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.deadline import Deadline
 from agent.edits import Edit
 from agent.graph import run_task, solve
 from agent.scripted import ScriptedProposer
@@ -19,7 +20,7 @@ from memory.experiences import ExperienceLog, new_id
 from memory.note_store import NoteStore
 from memory.records import Answer, Experience, Note, Tokens
 from memory.runs import Begun, Run
-from tests.agent.test_graph import RIGHT, WRONG, Desk, Failing, Said, returning
+from tests.agent.test_graph import RIGHT, WRONG, Desk, Failing, Impatient, Said, returning
 
 TESTS = f"env PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -q"
 ADD, HALVE = "tests/test_calc.py::test_add", "tests/test_more.py::test_halve"
@@ -192,3 +193,12 @@ def test_what_is_said_while_nothing_is_known_is_nothing(desk: Desk, notes: NoteS
     said = Said()
     solve(desk.task(TESTS), replace(with_memory(desk, notes, [RIGHT]), progress=said))
     assert not any("beforehand" in notice for notice in said.notices)
+
+
+def test_an_interrupt_while_answers_are_tried_leaves_no_worktree(desk: Desk, notes: NoteStore) -> None:
+    remember(desk, notes, RIGHT, [ADD])
+    deadline = Deadline()
+    impatient = Impatient(at=("reuse", 0), end=deadline.interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        solve(desk.task(TESTS), replace(with_memory(desk, notes), progress=impatient, deadline=deadline))
+    assert not [path for path in desk.worktrees.iterdir() if path.is_dir()]
