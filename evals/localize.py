@@ -7,7 +7,6 @@ files and of what is right; beside it stands BM25 over the same files with the s
 """
 
 import json
-import random
 import re
 import time
 from collections import Counter
@@ -18,6 +17,9 @@ from pathlib import Path
 from agent.checks import is_test_file
 from agent.errors import RepositoryError
 from agent.git_command import run_git, sentence
+from evals.charts import Chart, Series
+from evals.paired import bootstrap_mean
+from evals.tables import Column, Table
 from memory.file_rank import FileText, PastCommit, by_text, rank_files
 from memory.records import Record
 from memory.words import words
@@ -168,9 +170,37 @@ def mean_reciprocal_rank(ranks: Iterable[Sequence[int | None]]) -> float:
 def gain(answers: Sequence[Answer], k: int) -> tuple[float, float, float]:
     """By how much recall@k is above BM25's, and the ends of the 95 % bootstrap interval over questions."""
     each = [recall_at([a.ranks], k) - recall_at([a.bm25_ranks], k) for a in answers]
-    chance = random.Random(0)
-    means = sorted(sum(chance.choices(each, k=len(each))) / len(each) for _ in range(2_000))
-    return sum(each) / len(each), means[50], means[1949]
+    return sum(each) / len(each), *bootstrap_mean(each)
+
+
+def recall_table(answers: Sequence[Answer]) -> Table:
+    """Recall at several depths, beside BM25's."""
+    rankings = (("BM25", [a.bm25_ranks for a in answers]), ("sleepwright", [a.ranks for a in answers]))
+    return Table(
+        name="recall",
+        caption=f"Mean share of the right files among the first k, and MRR, over {len(answers)} questions.",
+        columns=(
+            Column(name="files ranked by"),
+            *(Column(name=f"recall@{k}", format=".1%") for k in DEPTHS),
+            Column(name="MRR", format=".3f"),
+        ),
+        rows=tuple(
+            (name, *(recall_at(ranks, k) for k in DEPTHS), mean_reciprocal_rank(ranks)) for name, ranks in rankings
+        ),
+    )
+
+
+def recall_chart(answers: Sequence[Answer]) -> Chart:
+    """The same as curves."""
+    rankings = (("BM25", [a.bm25_ranks for a in answers]), ("sleepwright", [a.ranks for a in answers]))
+    depths = tuple(map(float, DEPTHS))
+    series = tuple(
+        Series(label=name, x=depths, y=tuple(recall_at(ranks, k) for k in DEPTHS)) for name, ranks in rankings
+    )
+    return Chart(
+        name="recall", title="Which files is a task about?", x_label="k", y_label="recall@k", series=series,
+        y_range=(0.0, 1.0), percent=True,
+    )  # fmt: skip
 
 
 def _ranks(right: Sequence[str], ranked: Sequence[str]) -> tuple[int | None, ...]:

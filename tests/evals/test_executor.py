@@ -84,6 +84,6 @@ def test_a_killed_worker_loses_nothing(cluster: None, tmp_path: Path) -> None:
 def test_what_kills_every_worker_ends_nothing(cluster: None) -> None:
     from evals.executor import carry_out as on_ray
 
-    [problem] = on_ray(always_die, [1], lambda number, why: why, workers=1)  # type: ignore[arg-type, return-value]
+    [problem] = on_ray(always_die, [1], lambda number, why: why, workers=1)  # type: ignore[arg-type, return-value, unused-ignore]
 
     assert "WorkerCrashedError" in str(problem)
