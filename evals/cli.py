@@ -168,8 +168,9 @@ def memory_speed(notes: int, files: int, rounds: int, as_json: bool) -> None:
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
     help="Problem statements in SWE-bench's fields (JSON or JSON lines) instead of commits.",
 )
+@run_cli.out_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def localize(repo: Path, commits: int, rows: Path | None, as_json: bool) -> None:
+def localize(repo: Path, commits: int, rows: Path | None, out: Path | None, as_json: bool) -> None:
     """Which files is a task about? Asked of a repository's own commits, answered with what was known before each."""
     import json
 
@@ -177,6 +178,7 @@ def localize(repo: Path, commits: int, rows: Path | None, as_json: bool) -> None
 
     from evals import localize as bench
     from evals.report import show_localization
+    from evals.run_folder import RunConfig, RunFolder
 
     def tell(done: int) -> None:
         if done % 20 == 0:
@@ -187,11 +189,21 @@ def localize(repo: Path, commits: int, rows: Path | None, as_json: bool) -> None
         raise click.ClickException(
             "there is no question: no commit of this history, or no instance of it, modifies source"
         )
+    asked = str(rows) if rows else f"{commits} commits"
+    config = RunConfig.of("localize", label=f"{repo.resolve().name}, {asked}", options={"repo": str(repo), "of": asked})
+    folder = RunFolder.begin(out or run_cli.new_folder("localize"), config)
     answers = bench.answer(repo, questions, history, tell)
+    with folder.samples() as samples:
+        for one in answers:
+            samples.append(one.model_dump(mode="json"))
+    folder.add_table(bench.recall_table(answers))
+    folder.add_chart(bench.recall_chart(answers))
+    folder.set_scores("recall@5", {one.id: bench.recall_at([one.ranks], 5) for one in answers})
     if as_json:
         click.echo(json.dumps({"questions": len(answers), "answers": [answer.model_dump() for answer in answers]}))
     else:
         show_localization(answers, Console())
+    run_cli.finish(folder)
 
 
 @evaluate.command(name="map")

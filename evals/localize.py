@@ -11,18 +11,20 @@ inserted one; beside them stands BM25 over all functions, the path of their file
 
 import json
 import pickle
-import random
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from agent.checks import is_test_file
 from agent.errors import RepositoryError
 from agent.git_command import run_git, sentence
+from evals.charts import Chart, Series
+from evals.paired import bootstrap_mean
+from evals.tables import Column, Table
 from memory.file_rank import (
     Definition,
     FileText,
@@ -224,9 +226,59 @@ def mean_reciprocal_rank(ranks: Iterable[Sequence[int | None]]) -> float:
 def gain(answers: Sequence[Answer], k: int) -> tuple[float, float, float]:
     """By how much recall@k is above BM25's, and the ends of the 95 % bootstrap interval over questions."""
     each = [recall_at([a.ranks], k) - recall_at([a.bm25_ranks], k) for a in answers]
-    chance = random.Random(0)
-    means = sorted(sum(chance.choices(each, k=len(each))) / len(each) for _ in range(2_000))
-    return sum(each) / len(each), means[50], means[1949]
+    return sum(each) / len(each), *bootstrap_mean(each)
+
+
+class Ranking(NamedTuple):
+    """Where the right files or functions of each question came in one order of them all."""
+
+    what: str
+    by: str
+    ranks: list[tuple[int | None, ...]]
+
+
+def rankings(answers: Sequence[Answer]) -> list[Ranking]:
+    """Of files, and of functions where any were changed, each beside BM25's."""
+    with_functions = [answer for answer in answers if answer.function_ranks]
+    found = (
+        Ranking("files", "BM25", [a.bm25_ranks for a in answers]),
+        Ranking("files", "sleepwright", [a.ranks for a in answers]),
+        Ranking("functions", "BM25", [a.bm25_function_ranks for a in with_functions]),
+        Ranking("functions", "sleepwright", [a.function_ranks for a in with_functions]),
+    )
+    return [ranking for ranking in found if ranking.ranks]
+
+
+def recall_table(answers: Sequence[Answer]) -> Table:
+    """Recall at several depths."""
+    return Table(
+        name="recall",
+        caption=f"Mean share of what is right among the first k, and MRR, over {len(answers)} questions.",
+        columns=(
+            Column(name="ranked"),
+            Column(name="by"),
+            Column(name="n", format="d"),
+            *(Column(name=f"recall@{k}", format=".1%") for k in DEPTHS),
+            Column(name="MRR", format=".3f"),
+        ),
+        rows=tuple(
+            (what, by, len(ranks), *(recall_at(ranks, k) for k in DEPTHS), mean_reciprocal_rank(ranks))
+            for what, by, ranks in rankings(answers)
+        ),
+    )
+
+
+def recall_chart(answers: Sequence[Answer]) -> Chart:
+    """The same as curves."""
+    depths = tuple(map(float, DEPTHS))
+    series = tuple(
+        Series(label=f"{what}, {by}", x=depths, y=tuple(recall_at(ranks, k) for k in DEPTHS))
+        for what, by, ranks in rankings(answers)
+    )
+    return Chart(
+        name="recall", title="What is a task about?", x_label="k", y_label="recall@k", series=series,
+        y_range=(0.0, 1.0), percent=True,
+    )  # fmt: skip
 
 
 def _functions(question: Question, files: Mapping[str, FileText]) -> list[Definition]:

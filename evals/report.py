@@ -10,7 +10,7 @@ from rich.table import Table
 from evals.classics import Attempt
 from evals.daemon_trial import Trial
 from evals.estimates import wilson_interval
-from evals.localize import DEPTHS, Answer, gain, mean_reciprocal_rank, recall_at
+from evals.localize import DEPTHS, Answer, gain, mean_reciprocal_rank, rankings, recall_at
 from evals.memory_speed import Measured
 from evals.overhead import Cost
 from evals.repair import HEADINGS
@@ -93,16 +93,9 @@ def show_trial(trial: Trial, console: Console) -> None:
 def show_localization(answers: Sequence[Answer], console: Console) -> None:
     """Recall at several depths beside BM25's, what was gained at 5, and what an answer costs."""
     table = _table(("ranked", "by"), ("n", *(f"recall@{k}" for k in DEPTHS), "MRR"))
-    with_functions = [answer for answer in answers if answer.function_ranks]
-    for what, by, ranks in (
-        ("files", "BM25", [a.bm25_ranks for a in answers]),
-        ("files", "sleepwright", [a.ranks for a in answers]),
-        ("functions", "BM25", [a.bm25_function_ranks for a in with_functions]),
-        ("functions", "sleepwright", [a.function_ranks for a in with_functions]),
-    ):
-        if ranks:
-            cells = [f"{recall_at(ranks, k):.1%}" for k in DEPTHS]
-            table.add_row(what, by, str(len(ranks)), *cells, f"{mean_reciprocal_rank(ranks):.3f}")
+    for what, by, ranks in rankings(answers):
+        cells = [f"{recall_at(ranks, k):.1%}" for k in DEPTHS]
+        table.add_row(what, by, str(len(ranks)), *cells, f"{mean_reciprocal_rank(ranks):.3f}")
     console.print(table)
     mean, low, high = gain(answers, 5)
     seconds = sorted(answer.seconds for answer in answers)[len(answers) // 2]

@@ -25,7 +25,7 @@ from evals.swe.environment import Kind
 from evals.swe.grade import Grade, Grading
 from evals.swe.instances import Dataset
 from evals.swe.mirrors import Mirrors
-from evals.swe.predict import Arm, Asking, Prediction
+from evals.swe.predict import SLEEPWRIGHT, Arm, Asking, Prediction
 from evals.swe.predict import predict as predict_one
 
 Item = TypeVar("Item")
@@ -62,6 +62,7 @@ class Agent:
     test_command: str | None = None
     adapters: Path | None = None
     timeout: float = 1800.0
+    command: tuple[str, ...] = SLEEPWRIGHT
 
     @property
     def name(self) -> str:
@@ -182,6 +183,7 @@ def _asking(options: SweOptions, agent: Agent) -> Asking:
         adapters=agent.adapters,
         test_command=agent.test_command,
         timeout=agent.timeout,
+        command=agent.command,
     )
 
 

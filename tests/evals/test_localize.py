@@ -72,8 +72,10 @@ def test_instances_are_answered_at_their_base_commit(history: Path, tmp_path: Pa
     assert (question.parent, question.right) == (base, ("printer.py",))
 
 
-def test_the_command_prints_both_rankings(history: Path) -> None:
-    result = CliRunner().invoke(evaluate, ["localize", "--repo", str(history), "--json"])
+def test_the_command_prints_both_rankings(history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(evaluate, ["localize", "--repo", str(history), "--json", "--out", "kept"])
+    assert (tmp_path / "kept" / "plots" / "recall.json").exists()
     answers = json.loads(result.stdout)["answers"]
     assert [(answer["ranks"], answer["bm25_ranks"]) for answer in answers] == [([1], [1]), ([1], [1])]
     shown = CliRunner().invoke(evaluate, ["localize", "--repo", str(history)]).stdout

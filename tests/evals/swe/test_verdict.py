@@ -49,4 +49,4 @@ def test_an_id_that_was_cut_within_its_parameters() -> None:
     found = {"t.py::x[log(photon,": "PASSED", "t.py::x[log(photon/s)]": "PASSED"}
 
     assert judge(found, ["t.py::x[log(pho"], []).is_resolved  # type: ignore[arg-type]
-    assert not judge({**found, "t.py::x[log(photon]": "FAILED"}, ["t.py::x[log(pho"], []).is_resolved  # type: ignore[arg-type,dict-item]
+    assert not judge({**found, "t.py::x[log(photon]": "FAILED"}, ["t.py::x[log(pho"], []).is_resolved  # type: ignore[dict-item]

@@ -1,0 +1,128 @@
+"""`sleepwright eval swe` as a whole: from rows to the summary, poisoned rows among them, and killed in the middle."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from evals.cli import evaluate
+from tests.evals.swe.examples import FIX, Example, make_example
+from tests.evals.swe.test_predict import ANSWER
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Example:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return make_example(tmp_path)
+
+
+def write_rows(example: Example, *rows: object) -> Path:
+    file = example.mirrors.parent / "rows.jsonl"
+    file.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows))
+    return file
+
+
+def grade(example: Example, rows: Path, predictions: str, *more: str) -> dict[str, Any]:
+    out = example.mirrors.parent / "out"
+    options = ["--dataset", str(rows), "--repos", str(example.mirrors), "--env", "current", "--out", str(out), *more]
+    done = CliRunner().invoke(evaluate, ["swe", "grade", "--predictions", predictions, "--json", *options])
+    assert done.exit_code == 0, (done.output, done.exception)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_poisoned_instances_end_nothing_and_count(example: Example) -> None:
+    row = example.instance.row
+    rows = write_rows(
+        example,
+        row,
+        row | {"instance_id": "tiny__calc-2", "base_commit": "0" * 40},
+        row | {"instance_id": "tiny__calc-3"},
+        row | {"instance_id": "tiny__calc-4"},
+        "{broken",
+        row | {"instance_id": "tiny__calc-6", "FAIL_TO_PASS": None},
+    )
+    file = example.mirrors.parent / "predictions.jsonl"
+    patches = {"tiny__calc-1": FIX, "tiny__calc-2": FIX, "tiny__calc-3": ""}
+    file.write_text(
+        "".join(
+            json.dumps({"instance_id": id, "model_name_or_path": "me/mine", "model_patch": patch}) + "\n"
+            for id, patch in patches.items()
+        )
+    )
+
+    found = grade(example, rows, str(file))
+
+    assert found["resolved_ids"] == ["tiny__calc-1"]
+    assert found["empty_patch_ids"] == ["tiny__calc-3"]
+    assert found["incomplete_ids"] == ["tiny__calc-4"]
+    assert found["error_ids"] == ["row-5", "tiny__calc-2", "tiny__calc-6"]
+    assert (found["total_instances"], found["submitted_instances"], found["schema_version"]) == (6, 3, 2)
+    out = example.mirrors.parent / "out"
+    assert json.loads((out / "me__mine.sleepwright.json").read_text())["resolved_instances"] == 1
+    assert (out / "logs/run_evaluation/sleepwright/me__mine/tiny__calc-1/report.json").exists()
+    assert json.loads((out / "scores.json").read_text())["scores"]["row-5"] == 0.0
+
+
+def test_gold_is_a_prediction(example: Example) -> None:
+    found = grade(example, write_rows(example, example.instance.row), "gold")
+
+    assert found["resolved_ids"] == ["tiny__calc-1"]
+
+
+def test_without_docker_the_harness_says_so(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    rows = write_rows(example, example.instance.row)
+    options = ["--dataset", str(rows), "--repos", str(example.mirrors), "--out", str(rows.parent / "out")]
+
+    done = CliRunner().invoke(evaluate, ["swe", "grade", "--predictions", "gold", "--harness", *options])
+
+    assert "grade without --harness" in str(done.exception)
+
+
+def test_a_killed_evaluation_goes_on_where_it_was(example: Example) -> None:
+    folder = example.mirrors.parent
+    row = example.instance.row
+    write_rows(example, *(row | {"instance_id": f"tiny__calc-{number}"} for number in range(1, 4)))
+    agent = folder / "agent.py"
+    # The second time that it is asked it hangs, until somebody removes the file.
+    agent.write_text(
+        "import json, os, pathlib, sys, time\n"
+        f"calls = pathlib.Path({str(folder / 'calls')!r})\n"
+        "repository = sys.argv[sys.argv.index('--repo') + 1]\n"
+        "with calls.open('a') as file: file.write(repository + '\\n')\n"
+        f"hang = pathlib.Path({str(folder / 'hang')!r})\n"
+        "while pathlib.Path(repository).parent.name.endswith('-2') and hang.exists(): time.sleep(0.05)\n"
+        f"print({json.dumps(json.dumps(ANSWER))})\n"
+    )
+    (folder / "hang").touch()
+    command = [sys.executable, "-c", "import sys; sys.path.insert(0, ''); import runpy; "
+               "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')",
+               str(HERE / "killed_evaluation.py"), str(folder), str(agent)]  # fmt: skip
+    root = HERE.parents[2]
+    process = subprocess.Popen(command, cwd=root, env=dict(os.environ))
+    deadline = time.monotonic() + 120
+    while not (folder / "calls").exists() or len((folder / "calls").read_text().split()) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len((folder / "out" / "samples.jsonl").read_text().splitlines()) == 1
+    (folder / "hang").unlink()
+
+    subprocess.run(command, cwd=root, env=dict(os.environ), check=True)
+
+    asked = [Path(line).parent.name for line in (folder / "calls").read_text().split()]
+    assert asked == ["tiny__calc-1", "tiny__calc-2", "tiny__calc-2", "tiny__calc-3"]
+    rows = [json.loads(line) for line in (folder / "out" / "predictions.jsonl").read_text().splitlines()]
+    assert [row["instance_id"] for row in rows] == ["tiny__calc-1", "tiny__calc-2", "tiny__calc-3"]
+    assert all(row.keys() == {"instance_id", "model_name_or_path", "model_patch"} for row in rows)
