@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from agent.fix_templates import variants
 from agent.function_view import END, MARKS, prompt
-from agent.llama import Array
 from agent.policy import Completion, Policy
 from agent.repair_kinds import log_odds
 from agent.state import OutOfTime
+from agent.weight_file import Array
 
 TEMPERATURE = 0.8
 """Of the free samples; better than 1.0 and 0.6 at 64 of them, docs/lab-notes.md."""
