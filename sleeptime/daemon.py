@@ -257,7 +257,9 @@ class Daemon:
         return None
 
     def _say(self, *, sleeping_on: str | None = None, waiting_for: dict[str, str] | None = None) -> None:
-        state = self._state.model_copy(update={"sleeping_on": sleeping_on, "waiting_for": waiting_for or {}})
+        """`waiting_for` None leaves what the others wait for as it was last found."""
+        reasons = self._state.waiting_for if waiting_for is None else waiting_for
+        state = self._state.model_copy(update={"sleeping_on": sleeping_on, "waiting_for": reasons})
         if state != self._state or not self._folder.state.exists():
             self._state = state
             write_state(self._folder, state)

@@ -37,7 +37,7 @@ OWNERS = {
     "matplotlib": {"evals/plots.py"},
     "ray": {"evals/executor.py"},
     "torch": {"ttrl_adapter/pretrain.py", "ttrl_adapter/train.py", "evals/sorting_model.py"},
-    "transformers": {"ttrl_adapter/train.py", "evals/sorting_model.py"},
+    "transformers": {"ttrl_adapter/train.py", "evals/sorting_model.py", "evals/speed.py"},
     "trl": {"ttrl_adapter/train.py"},
     "peft": {"ttrl_adapter/train.py"},
 }

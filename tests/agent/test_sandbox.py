@@ -197,8 +197,9 @@ def test_a_folder_that_is_gone_is_an_error(sandbox: Sandbox, tmp_path: Path) -> 
 
 
 def test_an_interrupt_ends_the_command_and_flies_on(tmp_path: Path, lifeline: Lifeline) -> None:
+    # Only a command that is under way can be ended: not while it is still being started.
     with pytest.raises(KeyboardInterrupt):
-        open_sandbox("none").run(f"{HOLD} kill -INT $PPID; sleep 60", tmp_path, timeout=50)
+        open_sandbox("none").run(f"{HOLD} sleep 0.3; kill -INT $PPID; sleep 60", tmp_path, timeout=50)
     assert lifeline.is_cut()
 
 
