@@ -2,7 +2,7 @@
 
 A made one holds what the repository depends on and its metadata, but none of its code, which is taken from the work
 tree: what was installed at one commit could hold the fix of another, or hide the patch that is being graded. So a
-repository with extension modules, or with its packages neither at the top nor in src/ or lib/, is not for it.
+repository with extension modules, or with its packages neither at the top nor in src/, is not for it.
 """
 
 import os
