@@ -65,6 +65,16 @@ class DaemonFolder:
         return self.path / "spending.db"
 
     @property
+    def sleep_out(self) -> Path:
+        """What the sleep, or the training after it, prints."""
+        return self.path / "sleep.out"
+
+    @property
+    def sleep_err(self) -> Path:
+        """What it says meanwhile."""
+        return self.path / "sleep.err"
+
+    @property
     def log(self) -> Path:
         """Of today; those of past days lie beside it, with the day behind the name."""
         return self.path / "daemon.log"

@@ -26,7 +26,7 @@ from sleeptime.cpu_allowance import CpuAllowance
 from sleeptime.daemon_record import DaemonRecord, Ending, Nap, failures
 from sleeptime.due import Due, due
 from sleeptime.idle import Reason, TreeWatch, active_run, busy_machine, on_battery, surroundings
-from sleeptime.nap_report import described, result_of
+from sleeptime.nap_report import described, result_of, training_result
 from sleeptime.process_tree import ProcessTree
 from sleeptime.settings import SleepSettings
 
@@ -43,11 +43,13 @@ _SAME_NEWS_SECONDS = 3_600.0  # before the log says again that the daemon waits 
 
 Command = Callable[[Path, SleepSettings, bool], Sequence[str]]
 """What studies a work tree; False not to ask the model that is set up."""
+Training = Callable[[Path], Sequence[str]]
+"""What lets the local model learn, where it is due."""
 
 log = logging.getLogger(__name__)
 
 
-def run_daemon(folder: DaemonFolder, command: Command, version: str) -> None:
+def run_daemon(folder: DaemonFolder, command: Command, training: Training, version: str) -> None:
     """Be the daemon until a signal ends it. UserError where there is one already."""
     with DaemonLock(folder) as lock, DaemonRecord(folder.record) as record:
         if not lock.taken:
@@ -60,7 +62,7 @@ def run_daemon(folder: DaemonFolder, command: Command, version: str) -> None:
             handlers.append(logging.StreamHandler())
         logging.basicConfig(handlers=handlers, level=logging.INFO, format="%(asctime)s  %(message)s", datefmt=_TIME)
         try:
-            Daemon(folder, record, command, version).work()
+            Daemon(folder, record, command, training, version).work()
         except Exception:
             log.exception("The daemon has failed.")
             raise
@@ -69,10 +71,13 @@ def run_daemon(folder: DaemonFolder, command: Command, version: str) -> None:
 class Daemon:
     """One process's work; whoever makes it holds the lock."""
 
-    def __init__(self, folder: DaemonFolder, record: DaemonRecord, command: Command, version: str) -> None:
+    def __init__(
+        self, folder: DaemonFolder, record: DaemonRecord, command: Command, training: Training, version: str
+    ) -> None:
         self._folder = folder
         self._record = record
         self._command = command
+        self._training = training
         self._settings = SleepSettings()
         self._state = DaemonState(pid=os.getpid(), version=version)
         self._trees: dict[Path, TreeWatch] = {}
@@ -202,29 +207,20 @@ class Daemon:
             self._say(sleeping_on=str(root))
             log.info("%s: sleep begins%s.", root.name, "" if nap.with_model else ", without the model that failed")
             nap = self._watched_sleep(root, nap, allowance)
-            allowance.settle(nap.cpu_seconds)
             self._record.end(seq, nap)
-        self._naps[root] = self._record.naps(root)
-        log.info("%s: %s", root.name, described(nap, failures(self._naps[root])))
+            self._naps[root] = self._record.naps(root)
+            log.info("%s: %s", root.name, described(nap, failures(self._naps[root])))
+            trained = self._train_on(root, nap, allowance) if nap.ending == "finished" and self._settings.train else 0.0
+            allowance.settle(nap.cpu_seconds + trained)
 
     def _watched_sleep(self, root: Path, nap: Nap, allowance: CpuAllowance) -> Nap:
         """Start the sleep, and end it when it is time."""
-        out, err = self._folder.path / "sleep.out", self._folder.path / "sleep.err"
-        tree = ProcessTree(
-            self._command(root, self._settings, nap.with_model), cwd=self._folder.path, stdout=out, stderr=err
-        )
-        cut: tuple[Ending, str] | None = None
+        tree = self._start(self._command(root, self._settings, nap.with_model))
+        cut = self._follow(tree, lambda: self._time_to_end(root, tree.cpu_seconds(), allowance) or _end_of_turn(nap))
+        run, problem = result_of(tree.poll(), self._folder.sleep_out, self._folder.sleep_err)
         ending: Ending
-        try:
-            while tree.poll() is None and cut is None:
-                time.sleep(WAKEFUL_SECONDS)
-                cut = self._time_to_end(root, nap, tree, allowance)
-        finally:
-            began = time.monotonic()
-            tree.end(_GRACE)
-        run, problem = result_of(tree.poll(), out, err)
         if cut:
-            ending, reason = cut[0], f"{cut[1]}, and it was gone {time.monotonic() - began:.2f} s later"
+            ending, reason = cut
         elif run and run.stopped:
             ending, reason = "yielded", "it was told to end"
         else:
@@ -232,10 +228,39 @@ class Daemon:
         came_to = {"ended": now(), "ending": ending, "reason": reason, "run": run}
         return nap.model_copy(update={**came_to, "exit_code": tree.poll(), "cpu_seconds": tree.cpu_seconds()})
 
-    def _time_to_end(
-        self, root: Path, nap: Nap, tree: ProcessTree, allowance: CpuAllowance
+    def _train_on(self, root: Path, nap: Nap, allowance: CpuAllowance) -> float:
+        """Let the local model learn where that is due; the CPU seconds of it. What is cut goes on after another nap."""
+        tree = self._start(self._training(root))
+        cut = self._follow(tree, lambda: self._time_to_end(root, nap.cpu_seconds + tree.cpu_seconds(), allowance))
+        said = (
+            f"training ended early: {cut[1]}"
+            if cut
+            else training_result(tree.poll(), self._folder.sleep_out, self._folder.sleep_err)
+        )
+        if said:
+            self._tell(f"training {root} {said}", f"{root.name}: {said}; {tree.cpu_seconds():.0f} CPU s")
+        return tree.cpu_seconds()
+
+    def _start(self, command: Sequence[str]) -> ProcessTree:
+        folder = self._folder
+        return ProcessTree(command, cwd=folder.path, stdout=folder.sleep_out, stderr=folder.sleep_err)
+
+    def _follow(
+        self, tree: ProcessTree, time_to_end: Callable[[], tuple[Ending, str] | None]
     ) -> tuple[Ending, str] | None:
-        """Why the sleep has to end now."""
+        """Until the process ends or has to, and why; nothing of it is left when this returns."""
+        cut: tuple[Ending, str] | None = None
+        try:
+            while tree.poll() is None and cut is None:
+                time.sleep(WAKEFUL_SECONDS)
+                cut = time_to_end()
+        finally:
+            began = time.monotonic()
+            tree.end(_GRACE)
+        return (cut[0], f"{cut[1]}, and it was gone {time.monotonic() - began:.2f} s later") if cut else None
+
+    def _time_to_end(self, root: Path, cpu_seconds: float, allowance: CpuAllowance) -> tuple[Ending, str] | None:
+        """Why what was started has to end now; `cpu_seconds` are those since the allowance was given."""
         if self._is_ending:
             return "yielded", "the daemon is told to end"
         if home := active_run(self._folder.homes):
@@ -246,14 +271,12 @@ class Daemon:
                 return "yielded", f"you are back, {_place(watch)} has changed"
         if root not in self._record.watched():
             return "yielded", "it is no longer watched"
-        if not allowance.covers(tree.cpu_seconds()):
+        if not allowance.covers(cpu_seconds):
             return "capped", "the day's CPU seconds are used up"
         if time.monotonic() - self._power_seen > _POWER_SECONDS:
             self._power_seen = time.monotonic()
             if reason := on_battery(surroundings(), self._settings):
                 return "yielded", reason.text
-        if nap.seconds > _TURN_SECONDS:
-            return "yielded", "its turn is over"
         return None
 
     def _say(self, *, sleeping_on: str | None = None, waiting_for: dict[str, str] | None = None) -> None:
@@ -269,6 +292,10 @@ class Daemon:
         if time.monotonic() - self._told.get(kind, -_SAME_NEWS_SECONDS) >= _SAME_NEWS_SECONDS:
             self._told[kind] = time.monotonic()
             log.info("%s", text)
+
+
+def _end_of_turn(nap: Nap) -> tuple[Ending, str] | None:
+    return ("yielded", "its turn is over") if nap.seconds > _TURN_SECONDS else None
 
 
 def _place(watch: TreeWatch) -> str:

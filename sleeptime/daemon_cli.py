@@ -65,7 +65,7 @@ def run() -> None:
     from sleeptime.control import DaemonFolder
     from sleeptime.daemon import run_daemon
 
-    run_daemon(DaemonFolder.open(), _sleep_command, version("sleepwright"))
+    run_daemon(DaemonFolder.open(), _sleep_command, _training_command, version("sleepwright"))
 
 
 def _sleep_command(root: Path, settings: "SleepSettings", with_model: bool) -> list[str]:
@@ -76,6 +76,13 @@ def _sleep_command(root: Path, settings: "SleepSettings", with_model: bool) -> l
         return [*command, "--model", "embedded"]
     command += ["--model", settings.model] if settings.model else []
     return command + (["--base-url", settings.base_url] if settings.base_url else [])
+
+
+def _training_command(root: Path) -> list[str]:
+    import sys
+
+    words = ["train", "--once", "--if-due", "--json", "--repo", str(root)]
+    return [sys.executable, "-m", "sleeptime.leash", *words]
 
 
 @daemon.command()

@@ -33,6 +33,22 @@ def result_of(exit_code: int | None, stdout: Path, stderr: Path) -> tuple[SleepR
     return run, errors[-1][:_SHOWN] if errors else f"exit code {exit_code}"
 
 
+def training_result(exit_code: int | None, stdout: Path, stderr: Path) -> str:
+    """What `sleepwright train --once --if-due --json` came to, in a few words; "" where nothing was due."""
+    lines = stdout.read_text("utf-8", "replace").splitlines()
+    try:
+        said = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        said = None
+    if isinstance(said, dict) and exit_code in (0, 1):
+        if said.get("due") is False:
+            return ""
+        if "promoted" in said:
+            return f"trained {said.get('adapter') or 'nothing'}, {'promoted' if said['promoted'] else 'not promoted'}"
+    _, problem = result_of(exit_code, stdout, stderr)
+    return f"training failed: {problem or f'exit code {exit_code}'}"
+
+
 def described(nap: Nap, failed: Sequence[Nap]) -> str:
     """One line; `failed` are the latest naps that failed in a row, this one included where it did."""
     how_long = _duration(nap.seconds)

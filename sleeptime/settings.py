@@ -35,6 +35,10 @@ class SleepSettings(Record):
     gpu_seconds_per_day: float | None = Field(default=None, ge=0)
     """Seconds for which requests of the sleeper kept an endpoint on this machine busy."""
 
+    train: bool = False
+    """After a sleep, whether the daemon also lets the local model learn from enough finished tasks: `sleepwright train
+    --once --if-due`, which needs what `make ttrl` installs."""
+
     quiet_seconds: float = Field(default=120.0, ge=0)
     """For how long nothing may have changed in a work tree, and no run may have been active, before sleep begins."""
     highest_load: float = Field(default=0.6, gt=0)

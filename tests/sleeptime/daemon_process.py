@@ -1,4 +1,7 @@
-"""A real daemon whose sleep is a small real command: `python daemon_process.py SLEEP_SCRIPT`."""
+"""A real daemon whose sleep is a small real command: `python daemon_process.py SLEEP_SCRIPT`.
+
+What trains after it is training.py beside that script.
+"""
 
 import sys
 from pathlib import Path
@@ -12,4 +15,7 @@ if __name__ == "__main__":
     def command(root: Path, settings: SleepSettings, with_model: bool) -> list[str]:
         return [sys.executable, sys.argv[1], "with" if with_model else "without"]
 
-    run_daemon(DaemonFolder.open(), command, "0.0")
+    def training(root: Path) -> list[str]:
+        return [sys.executable, str(Path(sys.argv[1]).with_name("training.py"))]
+
+    run_daemon(DaemonFolder.open(), command, training, "0.0")

@@ -288,6 +288,46 @@ def test_settings_that_are_wrong_leave_the_daemon_as_it_was(world: World, settin
     until(lambda: "The settings are left as they were" in world.folder.log.read_text(), "it says so")
 
 
+def trains(world: World, settings: Path, script: str) -> None:
+    settings.write_text(settings.read_text() + "train = true\n")
+    (world.work / "training.py").write_text(script)
+    world.sleeps(DONE)
+
+
+def says(world: World, words: str) -> Callable[[], bool]:
+    return lambda: words in world.folder.log.read_text()
+
+
+def test_after_a_sleep_the_model_learns_where_that_is_wanted(world: World, settings: Path) -> None:
+    trains(world, settings, """print('{"round": 1, "adapter": "v0001", "promoted": true}')""")
+    world.start()
+    until(says(world, "trained v0001, promoted"), "it says so")
+
+
+def test_training_that_fails_is_told_with_its_reason(world: World, settings: Path) -> None:
+    trains(world, settings, """import sys; print('{"status": "error", "error": "no trainer here"}'); sys.exit(2)""")
+    world.start()
+    until(says(world, "training failed: no trainer here"), "it says so")
+    assert world.ended("finished")()
+
+
+def test_training_gives_way_to_the_user(world: World, settings: Path) -> None:
+    trains(world, settings, SLEEP.format(work=str(world.work)) + FOREVER)
+    world.start()
+    until(world.sleeping, "it trains")
+    (world.repo / "README").write_text("I am back.\n")
+    until(says(world, "training ended early: you are back"), "it gives way")
+    assert world.sleepers == []
+
+
+def test_nothing_is_trained_unless_it_is_wanted(world: World, settings: Path) -> None:
+    (world.work / "training.py").write_text(f"open({str(world.work / 'trained')!r}, 'w')")
+    world.sleeps(DONE)
+    world.start()
+    until(world.waits_for("nothing new since"), "all is done")
+    assert not (world.work / "trained").exists()
+
+
 def test_a_repository_that_is_gone_is_left_alone(world: World, tmp_path: Path) -> None:
     with DaemonRecord(world.folder.record) as record:
         record.watch(tmp_path / "nowhere")
