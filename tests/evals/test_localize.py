@@ -82,7 +82,8 @@ def test_the_command_prints_both_rankings(history: Path, tmp_path: Path, monkeyp
     assert "BM25" in shown and "2 questions; recall@5 +0.0%" in shown
 
 
-def test_the_function_that_was_changed_is_right(repo: Path) -> None:
+def test_the_function_that_was_changed_is_right(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     text = "def parse(text):\n    return text\n\n\ndef shorten(text):\n    return text[:9]\n"
     commit(repo, "Add a parser", parser=text)
     commit(repo, "shorten leaves ten characters of a text", parser=text.replace("9", "10"))
