@@ -9,6 +9,8 @@ from pathlib import Path
 
 from memory.errors import StoreError
 
+_TICK = 0.01
+
 
 class Locked(Exception):
     """Another process has the lock."""
@@ -26,7 +28,10 @@ def locked(path: Path, seconds: float = 0.5) -> Iterator[None]:
     Never with zero seconds: who only asks with `is_locked` has it for an instant too.
     """
     with _opened(path, os.O_RDWR | os.O_CREAT) as file:
-        _take(file, time.monotonic() + seconds)
+        try:
+            wait_for_lock(file, seconds)
+        except BlockingIOError:
+            raise Locked(os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown") from None
         os.ftruncate(file, 0)
         os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -56,11 +61,13 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
         os.close(file)
 
 
-def _take(file: int, end: float) -> None:
+def wait_for_lock(file: int, seconds: float) -> None:
+    """Take the lock of an open file, which is let go when it is closed; BlockingIOError where it stays another's."""
+    end = time.monotonic() + seconds
     while True:
         try:
             return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > end:
-                raise Locked(os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown") from None
-            time.sleep(0.02)
+                raise
+            time.sleep(_TICK)

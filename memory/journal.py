@@ -6,15 +6,15 @@ A last line that was cut is as if it had never been written; it goes when the fi
 import fcntl
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from memory.errors import StoreError
+from memory.file_lock import wait_for_lock
 
-_MOMENT = 0.2  # seconds
+_MOMENT = 0.2  # seconds: who only asks whether it is busy has the lock for an instant
 
 
 class JournalBusy(StoreError):
@@ -33,7 +33,7 @@ class Journal:
         except OSError as error:
             raise _unusable(path, error) from error
         try:
-            _lock(self._file)
+            wait_for_lock(self._file, _MOMENT)
             self._cut_torn_line()
         except BlockingIOError:
             os.close(self._file)
@@ -83,18 +83,6 @@ class Journal:
         if position < end:
             os.ftruncate(self._file, position)
         os.lseek(self._file, 0, os.SEEK_END)
-
-
-def _lock(file: int) -> None:
-    """BlockingIOError where another process keeps it; who only asks whether it is busy has it for a moment."""
-    until = time.monotonic() + _MOMENT
-    while True:
-        try:
-            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise
-            time.sleep(_MOMENT / 20)
 
 
 def is_busy(path: Path) -> bool:

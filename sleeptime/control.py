@@ -21,6 +21,7 @@ from typing import Self
 from pydantic import Field, ValidationError
 
 from memory.errors import UserError
+from memory.file_lock import wait_for_lock
 from memory.home import all_homes
 from memory.records import Record, now
 
@@ -103,13 +104,9 @@ class DaemonLock:
     def __init__(self, folder: DaemonFolder) -> None:
         self._file = os.open(folder.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self.taken = False
-        until = time.monotonic() + _LOCK_SECONDS
-        while not self.taken and time.monotonic() < until:
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self.taken = True
-            except BlockingIOError:
-                time.sleep(_TICK)
+        with suppress(BlockingIOError):
+            wait_for_lock(self._file, _LOCK_SECONDS)
+            self.taken = True
         if self.taken:
             os.ftruncate(self._file, 0)
             os.write(self._file, str(os.getpid()).encode())

@@ -17,8 +17,8 @@ from types import FrameType
 
 from agent.workspace import Repository
 from memory.errors import UserError
+from memory.file_lock import is_locked
 from memory.home import MemoryHome
-from memory.journal import is_busy
 from memory.records import now
 from sleeptime.caps import Caps, SpendingLedger
 from sleeptime.control import DaemonFolder, DaemonLock, DaemonState, daemon_pid, write_state
@@ -172,7 +172,7 @@ class Daemon:
     def _due(self, root: Path) -> Due:
         if root not in self._trees:
             return Due(False, reason=self._unusable[root][1])
-        if is_busy(self._homes[root].sleeper):
+        if is_locked(self._homes[root].sleeper):
             return Due(False, reason="another process sleeps on it")
         changed_at = self._trees[root].changed_at
         with suppress(OSError):

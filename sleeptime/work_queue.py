@@ -11,18 +11,17 @@ the dead. Notes are stored before their item is finished, under ids that follow 
 that a kill in between neither loses nor doubles anything.
 """
 
-import fcntl
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from sqlite3 import Connection
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
 
 from memory.database import Database, Layout
-from memory.errors import StoreError, UserError
+from memory.errors import UserError
+from memory.file_lock import Locked, locked
 from memory.home import MemoryHome
 from memory.records import Record
 from sleeptime.records import Item, SleepRun
@@ -76,20 +75,15 @@ class Done(NamedTuple):
 @contextmanager
 def only_sleeper(home: MemoryHome) -> Iterator[None]:
     """Held while this process sleeps, until it ends however it ends; Sleeping where another does."""
-    try:
-        lock = os.open(home.sleeper, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(f"{str(home.sleeper)!r} cannot be used: {error.strerror}.") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with ExitStack() as holding:
+        try:
+            holding.enter_context(locked(home.sleeper))
+        except Locked:
+            raise Sleeping(
+                f"Another process sleeps on this repository already: wait for it, or stop it with "
+                f"`sleepwright daemon stop` ({str(home.sleeper)!r} is locked)."
+            ) from None
         yield
-    except BlockingIOError:
-        raise Sleeping(
-            f"Another process sleeps on this repository already: wait for it, or stop it with "
-            f"`sleepwright daemon stop` ({str(home.sleeper)!r} is locked)."
-        ) from None
-    finally:
-        os.close(lock)
 
 
 class WorkQueue:
