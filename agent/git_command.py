@@ -92,6 +92,16 @@ def run_git(
     return run
 
 
+def git_output(
+    directory: Path, *arguments: str | Path, env: Mapping[str, str | Path] | None = None, stdin: bytes = b""
+) -> bytes:
+    """What git prints there; RepositoryError with a sentence for the user where it fails."""
+    run = run_git(directory, *arguments, env=env, stdin=stdin)
+    if run.status:
+        raise RepositoryError(sentence(directory, arguments, run.errors))
+    return run.output
+
+
 def sentence(directory: Path, arguments: Sequence[str | Path], errors: str) -> str:
     """What a user should read about a git command that failed."""
     where, detail = repr(str(directory)), _detail(errors)

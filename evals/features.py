@@ -20,8 +20,7 @@ from pathlib import Path
 
 from agent.chat import Message
 from agent.deadline import Deadline
-from agent.errors import RepositoryError
-from agent.git_command import run_git, sentence
+from agent.git_command import git_output, run_git
 from agent.graph import solve
 from agent.permissions import Permissions
 from agent.rollout.toolbox import Workplace
@@ -210,10 +209,8 @@ def _solve(request: str, place: Place, open_model: Open, cap: int, *, reads_note
 def _place(repo: Path, feature: Feature, sandbox: Sandbox, folder: Path) -> Place:
     """A repository of one commit, the tree before the feature: nothing in it knows what came next."""
     start_repository(folder / "repository")
-    archive = run_git(repo, "archive", "--format=tar", feature.parent)
-    if archive.status:
-        raise RepositoryError(sentence(repo, ["archive"], archive.errors))
-    with tarfile.open(fileobj=io.BytesIO(archive.output)) as tar:
+    archive = git_output(repo, "archive", "--format=tar", feature.parent)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(folder / "repository", filter="data")
     commit_all(folder / "repository", "before")
     home = MemoryHome(folder / "home")
@@ -239,7 +236,4 @@ def _is_ancestor(repo: Path, earlier: str, later: str) -> bool:
 
 
 def _git(repo: Path, *arguments: str) -> str:
-    done = run_git(repo, *arguments)
-    if done.status:
-        raise RepositoryError(sentence(repo, arguments, done.errors))
-    return done.output.decode("utf-8", "surrogateescape")
+    return git_output(repo, *arguments).decode("utf-8", "surrogateescape")

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from agent.checks import is_test_file
-from agent.errors import RepositoryError
-from agent.git_command import run_git, sentence
+from agent.git_command import git_output, run_git
 from evals.charts import Chart, Series
 from evals.paired import bootstrap_mean
 from evals.tables import Column, Table
@@ -341,7 +340,4 @@ def _modified(repo: Path, commit: Commit) -> tuple[str, ...]:
 
 
 def _git(repo: Path, *arguments: str, stdin: bytes = b"") -> str:
-    done = run_git(repo, *arguments, stdin=stdin)
-    if done.status:
-        raise RepositoryError(sentence(repo, arguments, done.errors))
-    return done.output.decode("utf-8", "surrogateescape")
+    return git_output(repo, *arguments, stdin=stdin).decode("utf-8", "surrogateescape")

@@ -6,7 +6,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from agent.errors import RepositoryError
-from agent.git_command import run_git, sentence
+from agent.git_command import git_output, run_git
 
 _DEMO_MARK = "sleepwright.demo"
 
@@ -39,13 +39,18 @@ def commit_all(directory: Path, message: str) -> None:
     _git(directory, "commit", "--quiet", "--message", message)
 
 
+def require_commit(mirror: Path, commit: str) -> None:
+    """RepositoryError where the mirror does not have it."""
+    if run_git(mirror, "cat-file", "-e", f"{commit}^{{commit}}", env=ENVIRONMENT).status:
+        raise RepositoryError(f"The mirror {str(mirror)!r} has no commit {commit}: fetch it there.")
+
+
 def export(mirror: Path, commit: str, target: Path) -> None:
     """The files of a commit of `mirror` in a new repository at `target`, which borrows the mirror's objects.
 
     Quick, since nothing is copied; for who may see what came later. RepositoryError where the commit is not there.
     """
-    if run_git(mirror, "cat-file", "-e", f"{commit}^{{commit}}", env=ENVIRONMENT).status:
-        raise RepositoryError(f"The mirror {str(mirror)!r} has no commit {commit}: fetch it there.")
+    require_commit(mirror, commit)
     _git(mirror, "clone", "--quiet", "--shared", "--no-checkout", "--no-tags", str(mirror.resolve()), str(target))
     _git(target, "checkout", "--quiet", "--detach", commit)
 
@@ -80,6 +85,4 @@ def _is_demo(directory: Path) -> bool:
 
 
 def _git(directory: Path, *arguments: str) -> None:
-    run = run_git(directory, *arguments, env=ENVIRONMENT)
-    if run.status:
-        raise RepositoryError(sentence(directory, arguments, run.errors))
+    git_output(directory, *arguments, env=ENVIRONMENT)

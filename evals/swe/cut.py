@@ -8,9 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent.errors import RepositoryError
-from agent.git_command import run_git, sentence
-from evals.repositories import ENVIRONMENT, start_repository
+from agent.git_command import git_output, run_git
+from evals.repositories import ENVIRONMENT, require_commit, start_repository
 
 # Nothing of the place that it came from is written down, and nothing is tidied up in the background.
 _QUIET = ("-c", "core.logAllRefUpdates=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false")
@@ -30,8 +29,7 @@ def cut(mirror: Path, base: str, target: Path) -> None:
 
     RepositoryError where the mirror has no such commit, or git fails.
     """
-    if run_git(mirror, "cat-file", "-e", f"{base}^{{commit}}", env=ENVIRONMENT).status:
-        raise RepositoryError(f"The mirror {str(mirror)!r} has no commit {base}: fetch it there.")
+    require_commit(mirror, base)
     start_repository(target)
     source = ("--no-tags", "--no-write-fetch-head", "--update-head-ok", str(mirror.resolve()))
     _git(target, *_QUIET, "fetch", "--quiet", *source, f"{base}:refs/heads/main")
@@ -81,7 +79,4 @@ def _lines(repository: Path, *arguments: str) -> list[str]:
 
 
 def _git(directory: Path, *arguments: str | Path) -> bytes:
-    done = run_git(directory, *arguments, env=ENVIRONMENT)
-    if done.status:
-        raise RepositoryError(sentence(directory, arguments, done.errors))
-    return done.output
+    return git_output(directory, *arguments, env=ENVIRONMENT)

@@ -17,8 +17,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from agent.errors import RepositoryError
-from agent.git_command import run_git, sentence
+from agent.git_command import git_output
 from evals.repositories import ENVIRONMENT, start_repository
 from evals.swe.instances import Dataset, Instance, load, read_rows
 from evals.swe.mirrors import exclusively
@@ -93,7 +92,4 @@ def _commit(target: Path, message: str, step: int) -> None:
 
 
 def _git(target: Path, *arguments: str, stdin: str = "", **env: str) -> str:
-    done = run_git(target, *arguments, env={**ENVIRONMENT, **env}, stdin=stdin.encode())
-    if done.status:
-        raise RepositoryError(sentence(target, arguments, done.errors))
-    return done.output.decode()
+    return git_output(target, *arguments, env={**ENVIRONMENT, **env}, stdin=stdin.encode()).decode()
