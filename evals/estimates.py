@@ -1,6 +1,6 @@
 """Estimators that the reports share."""
 
-from math import prod, sqrt
+from math import sqrt
 from typing import NamedTuple
 
 _Z = 1.959964  # 95 % of a normal distribution lie within so many standard deviations
@@ -22,10 +22,3 @@ def wilson_interval(successes: int, trials: int) -> Interval:
     centre = (share + _Z**2 / (2 * trials)) / scale
     half = _Z * sqrt(share * (1 - share) / trials + _Z**2 / (4 * trials**2)) / scale
     return Interval(max(0.0, centre - half), min(1.0, centre + half))
-
-
-def pass_at_k(samples: int, right: int, k: int) -> float:
-    """Unbiased chance that at least one of k samples is right, from `right` of `samples` >= k (Chen et al. 2021)."""
-    if samples - right < k:
-        return 1.0
-    return 1.0 - prod(1.0 - k / i for i in range(samples - right + 1, samples + 1))

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from evals.charts import Chart, Series
-from evals.estimates import Interval, pass_at_k
+from evals.estimates import Interval
 from evals.paired import bootstrap_mean
 from evals.passk import Studied
 from evals.tables import Cell, Column, Table
 from evals.ttrl import ARMS, BASE
 from memory.records import Record
+from ttrl_adapter.gate import pass_at_k
 
 COVER = (0.1, 0.5, 0.9)
 """Cover@tau (arXiv 2510.08325): the share of exercises of whose samples at least tau are right."""

@@ -19,10 +19,10 @@ from agent.fix_templates import Variants
 from agent.function_view import END, MARKS, answer, prompt, read_answer
 from agent.policy import Policy
 from agent.ranked_answers import TEMPERATURE, TEMPLATE_SHARE, Asked, complete
-from evals.estimates import pass_at_k
 from memory.records import Record
 from ttrl_adapter.bugs import Bug, break_function
 from ttrl_adapter.corpus import read_functions
+from ttrl_adapter.gate import pass_at_k
 
 
 class Repair(Record):

@@ -13,13 +13,12 @@ from agent.lora import open_lora
 from agent.policy import Policy
 from agent.weight_file import shapes_of_model
 from evals.charts import Chart, Series
-from evals.estimates import pass_at_k
 from evals.paired import bootstrap_mean
 from evals.run_folder import RunFolder
 from evals.tables import Column, Table
 from evals.ttrl_tasks import LearningTask
 from memory.records import Record, Verdict
-from ttrl_adapter.gate import judge
+from ttrl_adapter.gate import judge, pass_at_k
 from ttrl_adapter.records import Ballot, Exercise, Poll, Recipe, Step, TrainJob
 from ttrl_adapter.reward import count_votes
 from ttrl_adapter.training import prepare, run, steps

@@ -110,7 +110,7 @@ def sign_flip_test(differences: NDArray[np.float64], seed: int = 0) -> float:
 
 
 def pass_at_k(samples: int, right: int, k: int) -> float:
-    """Unbiased chance that at least one of k samples is right (Chen et al. 2021)."""
+    """Unbiased chance that at least one of k samples is right, from `right` of `samples` >= k (Chen et al. 2021)."""
     if samples - right < k:
         return 1.0
     return 1.0 - prod(1.0 - k / i for i in range(samples - right + 1, samples + 1))

@@ -4,7 +4,8 @@ from itertools import combinations
 
 import pytest
 
-from evals.estimates import pass_at_k, wilson_interval
+from evals.estimates import wilson_interval
+from ttrl_adapter.gate import pass_at_k
 
 
 def test_a_textbook_value() -> None:
