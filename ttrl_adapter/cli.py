@@ -90,11 +90,12 @@ def _is_due(home: "MemoryHome", as_json: bool) -> bool:
 
 def _round_number(home: "MemoryHome") -> int:
     """Of the round that was interrupted, else of a new one."""
-    from ttrl_adapter.round import DONE
+    from ttrl_adapter.round import DONE, round_folders
 
-    numbers = sorted(int(folder.name) for folder in home.rounds.glob("[0-9]*"))
-    last = numbers[-1] if numbers else 0
-    return last if last and not (home.rounds / f"{last:04}" / DONE).exists() else last + 1
+    rounds = round_folders(home)
+    if not rounds:
+        return 1
+    return int(rounds[-1].name) + (rounds[-1] / DONE).exists()
 
 
 def _context(

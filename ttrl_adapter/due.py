@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from memory.experiences import ExperienceLog
 from memory.home import MemoryHome
-from ttrl_adapter.round import DONE
+from ttrl_adapter.round import DONE, round_folders
 
 LEAST_NEW = 16
 """Finished tasks since the last round: fewer teach it little, and a round takes minutes."""
@@ -31,7 +31,7 @@ class Due(NamedTuple):
 
 def look(home: MemoryHome, log: ExperienceLog) -> Due:
     """What waits now; StoreError where the log cannot be read."""
-    rounds = sorted((folder for folder in home.rounds.glob("[0-9]*")), key=lambda folder: int(folder.name))
+    rounds = round_folders(home)
     last = rounds[-1] / DONE if rounds else None
     if last and not last.exists():
         return Due(0, interrupted=True)

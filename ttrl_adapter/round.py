@@ -175,10 +175,15 @@ def ask(
     return [count_votes(said, exercise) for said, exercise in zip(polls, exercises, strict=True)]
 
 
+def round_folders(home: MemoryHome) -> list[Path]:
+    """Of the rounds of this home, named after their numbers, the oldest first."""
+    return sorted(home.rounds.glob("[0-9]*"), key=lambda folder: int(folder.name))
+
+
 def promoted_rounds(home: MemoryHome) -> list[Chosen]:
     """What the rounds of this home learnt from that the gate let pass, the oldest first."""
     found = []
-    for folder in sorted(home.rounds.glob("*")):
+    for folder in round_folders(home):
         if (folder / VERDICT).exists() and Verdict.model_validate_json((folder / VERDICT).read_bytes()).passed:
             found.append(Chosen.model_validate_json((folder / CHOSEN).read_bytes()))
     return found
