@@ -15,11 +15,7 @@ _SHOWN = 300  # characters of what a failed sleep said
 
 def result_of(exit_code: int | None, stdout: Path, stderr: Path) -> tuple[SleepRun | None, str | None]:
     """What `sleepwright sleep --json` printed, and in a sentence why it failed; None where it did not."""
-    lines = stdout.read_text("utf-8", "replace").splitlines()
-    try:
-        said = json.loads(lines[-1]) if lines else None
-    except ValueError:
-        said = None
+    said = _last_said(stdout)
     run = _run(said)
     if exit_code == 0:
         return run, run.problem if run else None
@@ -35,11 +31,7 @@ def result_of(exit_code: int | None, stdout: Path, stderr: Path) -> tuple[SleepR
 
 def training_result(exit_code: int | None, stdout: Path, stderr: Path) -> str:
     """What `sleepwright train --once --if-due --json` came to, in a few words; "" where nothing was due."""
-    lines = stdout.read_text("utf-8", "replace").splitlines()
-    try:
-        said = json.loads(lines[-1]) if lines else None
-    except ValueError:
-        said = None
+    said = _last_said(stdout)
     if isinstance(said, dict) and exit_code in (0, 1):
         if said.get("due") is False:
             return ""
@@ -61,6 +53,15 @@ def described(nap: Nap, failed: Sequence[Nap]) -> str:
         case _:
             beginning = f"sleep ended early, after {how_long}: {nap.reason}"
     return "; ".join([beginning, *_came_to(nap), f"{nap.cpu_seconds:.0f} CPU s"])
+
+
+def _last_said(stdout: Path) -> object:
+    """What the last line is in JSON; None where it is none."""
+    lines = stdout.read_text("utf-8", "replace").splitlines()
+    try:
+        return json.loads(lines[-1]) if lines else None
+    except ValueError:
+        return None
 
 
 def _run(said: object) -> SleepRun | None:
