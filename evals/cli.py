@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from evals import daemon_cli, passk_cli, run_cli, sleep_cli, swe_cli, ttrl_cli
+from evals import daemon_cli, passk_cli, replay_cli, run_cli, sleep_cli, swe_cli, ttrl_cli
 
 
 @click.group(name="eval")
@@ -17,6 +17,8 @@ evaluate.add_command(run_cli.report)
 evaluate.add_command(ttrl_cli.ttrl)
 evaluate.add_command(passk_cli.passk)
 evaluate.add_command(daemon_cli.daemon)
+evaluate.add_command(replay_cli.replay)
+evaluate.add_command(replay_cli.survey)
 evaluate.add_command(sleep_cli.sleep)
 evaluate.add_command(swe_cli.swe)
 

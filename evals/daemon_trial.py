@@ -11,13 +11,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from agent.errors import RepositoryError
+from evals.own_memory import own_memory
 from evals.repositories import commit_all, start_repository
 from memory.config import MemoryConfig
 from memory.note_store import NoteStore
@@ -53,7 +54,9 @@ class Stuck(Exception):
 
 def measure(rounds: int, kills: int, rest_seconds: float, progress: Callable[[str], None], tests: int = 40) -> Trial:
     """`rest_seconds`: for how long it is watched while it waits; `tests`: how many modules have one."""
-    with tempfile.TemporaryDirectory(prefix="sleepwright-") as folder, _surroundings(Path(folder), tests) as root:
+    with tempfile.TemporaryDirectory(prefix="sleepwright-") as folder, own_memory(Path(folder), _SETTINGS):
+        root = (Path(folder) / "repository").resolve()
+        _make_repository(root, tests)
         with DaemonRecord(DaemonFolder.open().record) as record:
             record.watch(root)
         try:
@@ -83,13 +86,7 @@ def measure(rounds: int, kills: int, rest_seconds: float, progress: Callable[[st
     )
 
 
-@contextmanager
-def _surroundings(folder: Path, tests: int) -> Iterator[Path]:
-    """A repository, and a home and settings that are not the user's."""
-    kept = {name: os.environ.get(name) for name in ("SLEEPWRIGHT_HOME", "SLEEPWRIGHT_CONFIG")}
-    (folder / "sleep.toml").write_text(_SETTINGS)
-    os.environ |= {"SLEEPWRIGHT_HOME": str(folder / "home"), "SLEEPWRIGHT_CONFIG": str(folder / "sleep.toml")}
-    root = (folder / "repository").resolve()
+def _make_repository(root: Path, tests: int) -> None:
     start_repository(root)
     (root / "tests").mkdir()
     for number in range(_MODULES):
@@ -100,13 +97,6 @@ def _surroundings(folder: Path, tests: int) -> Iterator[Path]:
         if number < tests:
             (root / "tests" / f"test_module{number}.py").write_text(test)
     commit_all(root, "modules and their tests")
-    try:
-        yield root
-    finally:
-        for name, value in kept.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
 
 
 def _change(root: Path, number: int) -> None:

@@ -55,6 +55,18 @@ def export(mirror: Path, commit: str, target: Path) -> None:
     _git(target, "checkout", "--quiet", "--detach", commit)
 
 
+def copy_head(source: Path, target: Path) -> str:
+    """What is checked out in the repository that the folder `source` lies in, in a copy at `target`; the commit's id.
+
+    Unlike `export`, with objects of its own: where git writes one that is there already it renews its time stamp.
+    """
+    top = Path(os.fsdecode(git_output(source, "rev-parse", "--show-toplevel", env=ENVIRONMENT)).removesuffix("\n"))
+    head = git_output(top, "rev-parse", "--verify", "HEAD", env=ENVIRONMENT).decode().strip()
+    _git(top, "clone", "--quiet", "--no-hardlinks", "--no-checkout", "--no-tags", str(top), str(target))
+    _git(target, "checkout", "--quiet", "--detach", head)
+    return head
+
+
 def create_demo(directory: Path) -> None:
     """The demo's repository: a shop with one bug, which one of its tests shows. An earlier demo is replaced.
 
