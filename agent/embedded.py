@@ -15,6 +15,7 @@ from agent.errors import AdapterError, EditRefused
 from agent.function_view import END, View, edit_between, parse, prompt, read_answer, repair, units, view_unit
 from agent.localise import Localisation, Suspect
 from agent.lora import open_stored
+from agent.model_name import EMBEDDED
 from agent.policy import SHIPPED, Completion, Policy
 from agent.ranked_answers import Asked, complete
 from agent.state import Proposal
@@ -23,7 +24,7 @@ from memory.errors import StoreError
 from memory.home import MemoryHome
 from memory.records import Task, Tokens
 
-NAME = "embedded"
+NAME = EMBEDDED
 MOST_QUESTIONS = 6
 """Functions (or parts of one) that are asked about in a run."""
 MOST_MARKS = 6

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from agent.errors import RepositoryError
 from agent.git_command import check_version, run_git
+from agent.model_name import is_served
 from agent.policy import Policy
-from agent.run import is_served
 from agent.sandbox import bwrap_problem
 from agent.workspace import Repository
 from memory.errors import UserError

@@ -19,6 +19,7 @@ from agent.errors import ConfigError, Interrupted, ModelError, RepositoryError
 from agent.graph import run_task
 from agent.interruption import interruptible
 from agent.limits import Limits
+from agent.model_name import is_served
 from agent.permissions import Ask, Permissions
 from agent.progress import ConsoleProgress
 from agent.report import result, say, show
@@ -114,11 +115,6 @@ def run(
     if options.as_json:
         out.file.write(json.dumps(result(experience, applied, meter)) + "\n")
     return 0 if _is_acceptable(experience) else 1
-
-
-def is_served(model: str | None, base_url: str | None) -> bool:
-    """Whether these name an endpoint's model, not the embedded one."""
-    return model != EmbeddedProposer.name and bool(model or base_url)
 
 
 @dataclass(frozen=True)

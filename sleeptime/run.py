@@ -2,22 +2,22 @@
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
 from agent.detect import detect_test_command
-from agent.embedded import EmbeddedProposer
 from agent.endpoint import checked_url, is_loopback
 from agent.interruption import interruptible
 from agent.limits import Limits
-from agent.run import is_served
+from agent.model_name import EMBEDDED, is_served
 from agent.sandbox import Sandbox, bwrap_problem, open_sandbox
-from agent.state import Proposer
 from agent.workspace import Repository
 from memory.config import MemoryConfig
 from memory.errors import UserError
@@ -27,12 +27,6 @@ from memory.note_store import NoteStore
 from sleeptime.caps import Caps, SpendingLedger, keep_to_caps
 from sleeptime.control import DaemonFolder
 from sleeptime.dry_run import foresee
-from sleeptime.passes.infer import Infer
-from sleeptime.passes.merge import Merge
-from sleeptime.passes.presolve import Presolve
-from sleeptime.passes.reflect import Reflect
-from sleeptime.passes.survey import Survey
-from sleeptime.passes.tests import Tests
 from sleeptime.progress import SleepProgress
 from sleeptime.records import SleepRun
 from sleeptime.report import show_foreseen, show_run
@@ -43,9 +37,14 @@ from sleeptime.study_cache import StudyCache
 from sleeptime.work_queue import WorkQueue, only_sleeper
 
 if TYPE_CHECKING:
+    from agent.localise import Localisation
     from agent.served import ServedModel
+    from agent.state import Proposal, Proposer
+    from memory.records import Task
 
 INTERRUPTED = 130
+PASSES = ("survey", "tests", "presolve", "reflect", "merge", "infer")
+"""In the order of their price."""
 OWN_TOKENS = 500_000
 """Tokens of a served model that a sleep may use without being told, within the day's caps."""
 _LOOK_EVERY = 2.0
@@ -83,11 +82,6 @@ class Waker:
 
     def __call__(self) -> bool:
         return self.is_set
-
-
-def all_passes() -> list[Pass]:
-    """The passes in the order of their price."""
-    return [Survey(), Tests(), Presolve(), Reflect(), Merge(), Infer()]
 
 
 def run_sleep(options: SleepOptions, out: Console, err: Console) -> int:
@@ -191,9 +185,36 @@ def _open_model(
         yield served
 
 
-def _proposer(served: "ServedModel | None", home: MemoryHome, progress: SleepProgress) -> Proposer:
+class _EmbeddedWhenAsked:
+    """Implements `agent.state.Proposer`: the embedded policy, loaded when it is first asked. Most sleeps never do."""
+
+    name = EMBEDDED
+
+    def __init__(self, home: MemoryHome, notice: Callable[[str], None]) -> None:
+        self._home = home
+        self._notice = notice
+
+    @cached_property
+    def _embedded(self) -> "Proposer":
+        from agent.embedded import EmbeddedProposer
+
+        return EmbeddedProposer.of_home(self._home, self._notice)
+
+    def propose(
+        self,
+        task: "Task",
+        worktree: Path,
+        localisation: "Localisation",
+        n: int,
+        seed: int,
+        progress: Callable[[int], None],
+    ) -> "list[Proposal]":
+        return self._embedded.propose(task, worktree, localisation, n, seed, progress)
+
+
+def _proposer(served: "ServedModel | None", home: MemoryHome, progress: SleepProgress) -> "Proposer":
     if served is None:
-        return EmbeddedProposer.of_home(home, progress.notice)
+        return _EmbeddedWhenAsked(home, progress.notice)
     from agent.single import SingleProposer
 
     return SingleProposer(served.model, context=served.context, notice=progress.notice)
@@ -213,8 +234,11 @@ def _wait_for_changes(study: Study, progress: SleepProgress) -> Study:
 
 
 def _chosen(names: Sequence[str]) -> list[Pass]:
-    passes = all_passes()
-    known = [each.name for each in passes]
-    if unknown := [name for name in names if name not in known]:
-        raise UserError(f"There is no pass {unknown[0]!r}: the passes are {', '.join(known)}.")
-    return [each for each in passes if not names or each.name in names]
+    """The passes of these names, of no names all. Each is imported when it is wanted: some bring CPU seconds with them.
+
+    UserError where there is none of a name.
+    """
+    if unknown := [name for name in names if name not in PASSES]:
+        raise UserError(f"There is no pass {unknown[0]!r}: the passes are {', '.join(PASSES)}.")
+    wanted = [name for name in PASSES if not names or name in names]
+    return [getattr(import_module(f"sleeptime.passes.{name}"), name.title())() for name in wanted]

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.chat import Message, Reply, Watch
 from agent.sandbox import Sandbox
-from agent.state import Proposer
 from agent.workspace import Blob, Repository
 from memory.experiences import ExperienceLog
 from memory.home import MemoryHome
@@ -16,6 +15,9 @@ from memory.records import Anchor, Note, Tokens
 from sleeptime.overview import Overview, look_over, recalled_paths
 from sleeptime.records import Item, item_key
 from sleeptime.study_cache import StudyCache, TestReport
+
+if TYPE_CHECKING:
+    from agent.state import Proposer
 
 
 class ChatModel(Protocol):
@@ -53,7 +55,7 @@ class Study:
     experiences: ExperienceLog
     cache: StudyCache
     sandbox: Sandbox
-    proposer: Proposer
+    proposer: "Proposer"
     """The embedded policy, or what asks the served model for patches."""
     model: ChatModel | None
     """None where only the embedded policy is there."""
