@@ -11,7 +11,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from agent.lint import MAX_SIZE, new_problems
 from agent.sandbox import Sandbox
@@ -61,7 +61,7 @@ def touches_tests(changed: Sequence[str], original: Original) -> tuple[str, ...]
 
 def is_test_file(path: str) -> bool:
     """Whether a path, relative to the repository, is by convention a test, its data, or what configures the tests."""
-    *folders, name = PurePosixPath(path).parts
+    *folders, name = [part for part in path.split("/") if part not in ("", ".")]
     if _TEST_NAME.fullmatch(name) or not _TEST_FOLDERS.isdisjoint(folders):
         return True
     # Below the top, a Python package called `test` may be a product of its own, such as `django.test`.

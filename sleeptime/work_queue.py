@@ -123,7 +123,10 @@ class WorkQueue:
         with self._database.write() as connection:
             connection.execute("CREATE TEMP TABLE IF NOT EXISTS offered (key TEXT PRIMARY KEY) WITHOUT ROWID")
             connection.execute("DELETE FROM offered")
-            for item in items:
+            rows = connection.execute("SELECT key FROM items WHERE pass = ? AND state = 'finished'", (pass_name,))
+            finished = {key for (key,) in rows}
+            # Most are: writing those down again would be most of what a sleep does that finds little new.
+            for item in (item for item in items if item.key not in finished):
                 connection.execute("INSERT OR IGNORE INTO offered VALUES (?)", (item.key,))
                 values = (item.key, pass_name, _text(item.about), item.worth, item.estimated_tokens, at, SCHEMA)
                 connection.execute(
