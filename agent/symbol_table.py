@@ -16,8 +16,9 @@ from agent.workspace import Blob, Repository
 
 MOST_FILES = 30_000
 """A prompt waits for them all to be read from the cache and ranked."""
-_BATCH_BYTES = 16_000_000
-_BATCH_BLOBS = 500  # what a kill loses
+# What is read at once, without looking up in between, and what a kill loses.
+_BATCH_BYTES = 4_000_000
+_BATCH_BLOBS = 100
 
 
 @dataclass(frozen=True)

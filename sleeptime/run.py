@@ -17,16 +17,17 @@ from agent.endpoint import checked_url, is_loopback
 from agent.interruption import interruptible
 from agent.limits import Limits
 from agent.model_name import EMBEDDED, is_served
-from agent.sandbox import Sandbox, bwrap_problem, open_sandbox
+from agent.sandbox import bwrap_problem, open_sandbox
 from agent.workspace import Repository
 from memory.config import MemoryConfig
 from memory.errors import UserError
 from memory.experiences import ExperienceLog, new_id
-from memory.home import MemoryHome
+from memory.home import MemoryHome, all_homes
 from memory.note_store import NoteStore
 from sleeptime.caps import Caps, SpendingLedger, keep_to_caps
 from sleeptime.control import DaemonFolder
 from sleeptime.dry_run import foresee
+from sleeptime.giving_way import GivingWay
 from sleeptime.progress import SleepProgress
 from sleeptime.records import SleepRun
 from sleeptime.report import show_foreseen, show_run
@@ -71,49 +72,35 @@ class SleepOptions:
     as_json: bool = False
 
 
-class Waker:
-    """Whether to give way; a signal handler says so."""
-
-    def __init__(self) -> None:
-        self.is_set = False  # a plain flag, because a lock in a signal handler can wait for itself
-
-    def set(self) -> None:
-        self.is_set = True
-
-    def __call__(self) -> bool:
-        return self.is_set
-
-
 def run_sleep(options: SleepOptions, out: Console, err: Console) -> int:
     """Sleep; returns the exit code: 0 where it ended by itself, 130 where it was interrupted."""
     passes = _chosen(options.passes)
-    waker = Waker()
     with ExitStack() as stack:
         repository = Repository.open(options.repo)
         home = MemoryHome.for_repository(repository.common_dir)
         if not options.dry_run:
             stack.enter_context(only_sleeper(home))
             repository.clean_leftovers(home.worktrees)
-        sandbox = open_sandbox(options.sandbox)
         progress = stack.enter_context(SleepProgress(err))
-        stack.enter_context(interruptible(waker.set, sandbox.stop))
-        study = stack.enter_context(open_study(options, repository, home, sandbox, waker, progress))
+        way = GivingWay(all_homes(), open_sandbox(options.sandbox))
+        stack.enter_context(interruptible(way.end))
+        study = stack.enter_context(open_study(options, repository, home, way, progress))
         queue = stack.enter_context(WorkQueue(home))
         if options.dry_run:
             foreseen = foresee(study, passes, queue)
             progress.pause()
             show_foreseen(foreseen, out, options.as_json)
             return 0
-        while True:
-            run = SleepRun(id=study.run, model=study.model.name if study.model else None, budget=study.budget)
-            run = sleep(study, passes, queue, run, progress.show)
+        stack.enter_context(way)
+        while (rested := _after_runs(study, way, progress)) is not None:
+            run = SleepRun(id=rested.run, model=study.model.name if study.model else None, budget=study.budget)
+            run = sleep(rested, passes, queue, run, progress.show)
             progress.pause()
             show_run(run, out, options.as_json)
-            if run.stopped or options.once:
-                return INTERRUPTED if run.stopped else 0
-            study = _wait_for_changes(study, progress)
-            if study.stop():
-                return INTERRUPTED
+            if options.once and not run.stopped:
+                return 0
+            study = rested if run.stopped else _wait_for_changes(rested, progress)
+        return INTERRUPTED
 
 
 @contextmanager
@@ -121,8 +108,7 @@ def open_study(
     options: SleepOptions,
     repository: Repository,
     home: MemoryHome,
-    sandbox: Sandbox,
-    waker: Waker,
+    way: GivingWay,
     progress: SleepProgress,
 ) -> Iterator[Study]:
     """The desk to sleep at. Raises UserError where the model, the notes or the repository cannot be used."""
@@ -130,7 +116,7 @@ def open_study(
         ledger = stack.enter_context(_ledger(home))
         budget = _budget(options, ledger)
         served = stack.enter_context(_open_model(options, budget, ledger, progress)) if budget else None
-        if sandbox.name == "none" and options.sandbox == "auto":
+        if way.sandbox.name == "none" and options.sandbox == "auto":
             progress.notice(f"Commands run without a sandbox: {bwrap_problem()}")
         given = options.test_command
         yield Study(
@@ -139,14 +125,14 @@ def open_study(
             notes=stack.enter_context(NoteStore.open(repository.root, MemoryConfig.from_environment(os.environ))),
             experiences=stack.enter_context(ExperienceLog(home.experiences)),
             cache=stack.enter_context(StudyCache(home)),
-            sandbox=sandbox,
+            sandbox=way.sandbox,
             proposer=_proposer(served, home, progress),
             model=served.model if served else None,
             snapshot=repository.snapshot(),
             test_command=detect_test_command(repository.root) if given is None else given.strip() or None,
             run=new_id(),
             budget=budget,
-            stop=waker,
+            stop=way,
             notice=progress.notice,
         )
 
@@ -218,6 +204,18 @@ def _proposer(served: "ServedModel | None", home: MemoryHome, progress: SleepPro
     from agent.single import SingleProposer
 
     return SingleProposer(served.model, context=served.context, notice=progress.notice)
+
+
+def _after_runs(study: Study, way: GivingWay, progress: SleepProgress) -> Study | None:
+    """The desk for a sleep that begins now: after the user's runs, with the tree as it then is; None at the end."""
+    if way.is_run_active() or way():
+        progress.wait("a run is under way; sleep goes on when it has ended")
+        while way.is_run_active() and not way.is_over:
+            time.sleep(0.1)
+        if not way.is_over:
+            way.go_on()
+            study = replace(study.anew(), run=new_id(), sandbox=way.sandbox)
+    return None if way.is_over else study
 
 
 def _wait_for_changes(study: Study, progress: SleepProgress) -> Study:
