@@ -9,13 +9,17 @@ import marshal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
+from selectors import EVENT_READ, DefaultSelector
 from types import TracebackType
-from typing import Self
+from typing import IO, Any, Self
 
 from agent.symbols import NOTHING, Definition, Symbols
 
 MOST_SECONDS = 3.0
 """CPU time for one file; a file of the largest size that is read takes a tenth of it."""
+
+_LOOK_SECONDS = 0.1
 
 _log = logging.getLogger(__name__)
 
@@ -23,8 +27,10 @@ _log = logging.getLogger(__name__)
 class SymbolReader:
     """Started by the first file; a context manager. For one thread."""
 
-    def __init__(self, most_seconds: float = MOST_SECONDS) -> None:
+    def __init__(self, most_seconds: float = MOST_SECONDS, go_on: Callable[[], None] = lambda: None) -> None:
+        """`go_on` is asked again and again while an answer is waited for, and raises to end it all."""
         self._most_seconds = most_seconds
+        self._go_on = go_on
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -45,7 +51,7 @@ class SymbolReader:
         try:
             marshal.dump((language, data), process.stdin)
             process.stdin.flush()
-            definitions, references = marshal.load(process.stdout)
+            definitions, references = self._answer(process.stdout)
         except (EOFError, OSError):
             self._stop()
             _log.warning("a file of %d bytes cannot be parsed as %s in time", len(data), language)
@@ -58,8 +64,15 @@ class SymbolReader:
         pipe = subprocess.PIPE
         self._process = process = subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True)
         assert process.stdout
-        marshal.load(process.stdout)  # that it is ready: not starting is a failure of ours, not of a file
+        self._answer(process.stdout)  # that it is ready: not starting is a failure of ours, not of a file
         return process
+
+    def _answer(self, stdout: IO[bytes]) -> Any:
+        with DefaultSelector() as selector:
+            selector.register(stdout, EVENT_READ)
+            while not selector.select(_LOOK_SECONDS):
+                self._go_on()
+        return marshal.load(stdout)
 
     def _stop(self) -> None:
         if self._process:

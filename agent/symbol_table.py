@@ -60,7 +60,7 @@ def symbols_of(
 ) -> SymbolTable:
     """The symbols of the files of a commit in every language that is read.
 
-    `go_on` is asked between two files that have to be parsed, and raises to end it all.
+    `go_on` is asked while files are parsed, and raises to end it all.
 
     Vendored and generated files are left out, of more than `most_files` the deepest, and files that parsing did not
     get to within `most_seconds` of wall clock; what was parsed is in the cache, so that the next call goes on from
@@ -90,7 +90,7 @@ def _parse(
     sizes = repository.sizes([file.blob.id for file in files])
     huge = [file.key for file, size in zip(files, sizes, strict=True) if size > LARGEST_FILE]
     cache.store(dict.fromkeys(huge, pack(NOTHING)))
-    with SymbolReader() as reader:
+    with SymbolReader(go_on=go_on) as reader:
         for batch in _batches([(file, size) for file, size in zip(files, sizes, strict=True) if size <= LARGEST_FILE]):
             found: dict[str, Packed] = {}
             try:

@@ -208,7 +208,7 @@ def _proposer(served: "ServedModel | None", home: MemoryHome, progress: SleepPro
 
 def _after_runs(study: Study, way: GivingWay, progress: SleepProgress) -> Study | None:
     """The desk for a sleep that begins now: after the user's runs, with the tree as it then is; None at the end."""
-    if way.is_run_active() or way():
+    if not way.is_over and (way() or way.is_run_active()):
         progress.wait("a run is under way; sleep goes on when it has ended")
         while way.is_run_active() and not way.is_over:
             time.sleep(0.1)

@@ -26,6 +26,18 @@ def test_a_file_that_takes_forever_is_given_up_and_the_next_one_read() -> None:
         assert reader.read(SOURCE, "python") == read_symbols(SOURCE, "python")
 
 
+def test_who_waits_for_a_file_without_end_can_leave() -> None:
+    looks = []
+
+    def go_on() -> None:
+        looks.append("looked")
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+
+    with SymbolReader(most_seconds=10_000, go_on=go_on) as reader, pytest.raises(KeyboardInterrupt):
+        reader.read(ENDLESS, "python")
+
+
 def test_a_process_that_dies_costs_one_file(caplog: pytest.LogCaptureFixture) -> None:
     with SymbolReader() as reader:
         assert reader.read(SOURCE, "python") != NOTHING
