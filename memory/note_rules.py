@@ -10,6 +10,7 @@ from memory.secret_rules import find_secret
 LONGEST_TEXT = 4_000
 """Bytes of UTF-8: one thing worth knowing. Far below the 16 KB of a document in Chroma Cloud."""
 MOST_ANCHORS = 12
+MOST_CHECKS = 20
 LONGEST_PATH = 300
 """Bytes; with the limits around it, the anchors of a note fit into one metadata value of Chroma Cloud, 8 KB."""
 LONGEST_ANSWER = 7_000
@@ -69,8 +70,10 @@ def _check_words(note: Note) -> None:
     for name, field in (("source", note.source or ""), ("run", note.run or "")):
         if len(field) > _LONGEST_FIELD:
             raise NoteRefused(f"The {name} of the note has more than {_LONGEST_FIELD} characters: shorten it.")
-    if len(note.checks) > 20 or any(len(check) > _LONGEST_FIELD for check in note.checks):
-        raise NoteRefused(f"At most 20 checks of {_LONGEST_FIELD} characters are kept with a note: shorten them.")
+    if len(note.checks) > MOST_CHECKS or any(len(check) > _LONGEST_FIELD for check in note.checks):
+        raise NoteRefused(
+            f"At most {MOST_CHECKS} checks of {_LONGEST_FIELD} characters are kept with a note: shorten them."
+        )
 
 
 def _check_answer(kind: NoteKind, answer: Answer) -> None:

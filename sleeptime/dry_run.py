@@ -10,6 +10,8 @@ from sleeptime.work_queue import WorkQueue
 
 LIGHT = ("survey", "reflect", "merge")
 """Passes whose work without a model only looks; what they would change is shown, the others' items are only named."""
+REWRITING = "merge"
+"""The pass that changes what is known: what it would make of it is shown even where a model has to be asked for it."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,14 @@ class Foreseen:
 def foresee(study: Study, passes: Sequence[Pass], queue: WorkQueue) -> list[Foreseen]:
     """For every item that is not finished, best first. Nothing is written but caches."""
     found = []
+    budget = study.budget
     for each in passes:
         for item in queue.unfinished(list(each.items(study))):
             study.go_on()
-            is_light = each.name in LIGHT and not item.estimated_tokens
-            found.append(_changes(item, each, study) if is_light else Foreseen(item))
+            most = budget if each.name == REWRITING else 0
+            is_shown = each.name in LIGHT and item.estimated_tokens <= most
+            found.append(_changes(item, each, study) if is_shown else Foreseen(item))
+            budget -= item.estimated_tokens if is_shown else 0
     return sorted(found, key=lambda foreseen: -foreseen.item.worth)
 
 

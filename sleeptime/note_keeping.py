@@ -76,6 +76,7 @@ class NoteKeeper:
     def _plan(self, leased: Leased, findings: Findings, study: Study) -> _Plan:
         plan = _Plan(leased, dropped=list(findings.dropped), earlier=self._earlier(leased.item))
         log = study.notes.log
+        may_forget = True
         for note in findings.edits:
             try:
                 # Never in the user's name.
@@ -83,7 +84,9 @@ class NoteKeeper:
                 log.edit(note, seen=note.revision, by=by, run=study.run)
             except (NoteRefused, NoteConflict, UserError) as refusal:
                 plan.dropped.append(str(refusal))
-        plan.forgotten += self._forget(findings.forget, study, plan.dropped)
+                may_forget = False  # what was to be forgotten may have been to go into this one
+        if may_forget:
+            plan.forgotten += self._forget(findings.forget, study, plan.dropped)
         before = {_said(note): note.id for note in log.notes([id for done in plan.earlier for id in done.notes])}
         for note in findings.notes:
             if known := before.get(_said(note)) or _known(note, study):

@@ -5,21 +5,17 @@ Each claim is a note that is inferred: its evidence is the files that it names, 
 are never shown to it again.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from agent.chat import Message
-from agent.symbol_cache import name_key
 from agent.templates import render_from
 from memory.errors import UserError
 from memory.note_rules import MOST_ANCHORS
 from memory.records import Anchor, Note, Tokens
 from sleeptime.claims import Agreed, Claim, merged, read_claims
 from sleeptime.records import Item, item_key
+from sleeptime.snapshot_text import LONGEST, shortened, text_of, tree_of
 from sleeptime.study import Findings, Study
 from sleeptime.verification import Invented, Tree, Verified, verify
 
@@ -32,16 +28,11 @@ MOST_CLAIMS = 10
 """Of a draft, and of a file."""
 _MOST_OF_KIND = {"purpose": 1, "invariant": 3, "pitfall": 3, "where-to-change": 3, "question": 3}
 _TEMPERATURE = 0.8
-_LONGEST = 24_000  # characters of a file that are shown
 _SMALLEST = 50  # bytes; less is known from its symbols
 _BYTES_PER_TOKEN = 3
 _FRAME_TOKENS = 700  # of the prompt around the file
 _MOST_KNOWN = 6  # notes of the survey that are shown
 _PROMPTS = Path(__file__).parent.parent / "prompts"
-_DOCUMENTS = ("readme", "contributing", "makefile", "gnumakefile", "package.json", "pyproject.toml", "tox.ini")
-_DOCUMENT_ENDINGS = (".md", ".rst", ".yml", ".yaml", ".mk")
-_MOST_DOCUMENTS = 60
-_WORD = re.compile(r"\w+")
 
 
 class Infer:
@@ -61,7 +52,7 @@ class Infer:
             if size < _SMALLEST or not path.isprintable():
                 continue
             anchor = study.anchor(path)
-            prompt = min(size, _LONGEST) // _BYTES_PER_TOKEN + _FRAME_TOKENS
+            prompt = min(size, LONGEST) // _BYTES_PER_TOKEN + _FRAME_TOKENS
             yield Item(
                 pass_name=self.name,
                 key=item_key(self.name, VERSION, [path, anchor.blob]),
@@ -85,7 +76,7 @@ class Infer:
         study.go_on()
         if not replies:
             raise UserError("The model was not asked: a limit of this sleep or of the day is reached.")
-        tree = _tree(study)
+        tree = tree_of(study)
         dropped: list[str] = []
         drafts: list[list[Claim]] = []
         verified: dict[Claim, Verified] = {}
@@ -99,8 +90,8 @@ class Infer:
         return Findings(notes=_with_cost(notes, tokens), tokens=tokens, dropped=tuple(dropped))
 
     def _prompt(self, path: str, study: Study) -> list[Message]:
-        content = _text(study, path)
-        shown = _shortened(content)
+        content = text_of(study, path)
+        shown = shortened(content)
         asked = render_from(
             _PROMPTS,
             "infer",
@@ -176,44 +167,3 @@ def _known(path: str, study: Study) -> str:
         if note.origin == "observed" and is_live and any(anchor.path == path for anchor in note.anchors):
             found.append(note.text)
     return "\n".join(sorted(found)[:_MOST_KNOWN])
-
-
-def _tree(study: Study) -> Tree:
-    """The snapshot, as claims are compared with it."""
-    table = study.overview.table
-    place = {path: index for index, path in enumerate(table.paths)}
-
-    @lru_cache(maxsize=64)
-    def read(path: str) -> str:
-        return _text(study, path) if path in study.blobs else ""
-
-    def defines(path: str, name: str) -> bool:
-        if path not in place:
-            return name in _WORD.findall(read(path))
-        begin, end = np.searchsorted(table.definition_file, [place[path], place[path] + 1]).tolist()
-        return bool(np.any(table.definitions["name"][begin:end] == name_key(name)))
-
-    def definer(name: str) -> str | None:
-        files = np.unique(table.definition_file[table.definitions["name"] == name_key(name)])
-        return table.paths[int(files[0])] if len(files) == 1 else None
-
-    documents = [path for path in study.blobs if _is_document(path)]
-    return Tree(study.blobs, read, defines, definer, study.test_command, tuple(documents[:_MOST_DOCUMENTS]))
-
-
-def _is_document(path: str) -> bool:
-    name = path.rpartition("/")[2].lower()
-    return name.startswith(_DOCUMENTS) or (name.endswith(_DOCUMENT_ENDINGS) and path.count("/") <= 2)
-
-
-def _text(study: Study, path: str) -> str:
-    return study.repository.contents([study.blobs[path]])[0].decode("utf-8", "replace")
-
-
-def _shortened(text: str) -> str:
-    """Whole lines, from the beginning and from the end."""
-    if len(text) <= _LONGEST:
-        return text
-    head = text[: 2 * _LONGEST // 3].rpartition("\n")[0]
-    tail = text[-_LONGEST // 3 :].partition("\n")[2]
-    return f"{head}\n⋮\n{tail}"

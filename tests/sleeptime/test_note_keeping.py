@@ -124,9 +124,19 @@ def test_the_users_own_notes_are_neither_edited_nor_forgotten(repo: Path) -> Non
         own = study.notes.add("Prices are in cents.", origin="user-said")
     other = own.model_copy(update={"text": "Prices are in whole euros now."})
     with open_desk(repo) as study:
-        findings = Findings(forget=(own.id,), edits=(other,))
-        run = sleep_once(study, Thinker([item()], lambda item, study: findings))
+        findings = {"forget": Findings(forget=(own.id,)), "edit": Findings(edits=(other,))}
+        run = sleep_once(study, Thinker([item("forget"), item("edit")], lambda item, study: findings[item.about]))
     assert texts(repo) == ["Prices are in cents."] and run.passes["scripted"].dropped == 2
+
+
+def test_where_an_edit_is_refused_nothing_is_forgotten_for_it(repo: Path) -> None:
+    with open_desk(repo) as study:
+        stays, goes = (study.notes.add(text, origin="observed") for text in ("Prices are in cents.", "Sums are too."))
+    shrunk = stays.model_copy(update={"text": "Cents."})
+    with open_desk(repo) as study:
+        findings = Findings(edits=(shrunk,), forget=(goes.id,))
+        run = sleep_once(study, Thinker([item()], lambda item, study: findings))
+    assert len(texts(repo)) == 2 and run.passes["scripted"].dropped == 1
 
 
 @pytest.mark.parametrize("text", ["", "Short."])
