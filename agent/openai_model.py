@@ -22,12 +22,13 @@ from urllib.parse import urlsplit
 import openai
 
 from agent.background_request import BackgroundRequest, Body, CutOff, Ended, NoResponse
-from agent.chat import Live, Message, Reply, Watch, count_prompt, without_reasoning
+from agent.chat import Live, Message, Reply, Watch, count_prompt, count_tokens, without_reasoning
 from agent.chat_stream import ChatStream, Choice, Refused, Unreadable
 from agent.dialect import Dialect
 from agent.endpoint import Failure, Served, checked_url, is_loopback, refused, served, unreachable
 from agent.errors import ContextExceeded, ModelError, ToolsRefused
 from agent.limits import Allowance, Limits, Meter
+from agent.predictability import NotTold, Predicted, question_body, read_predicted
 from memory.records import Tokens
 
 SIDE_BY_SIDE = 4
@@ -87,6 +88,7 @@ class OpenAIModel:
         self._dialect = Dialect()
         self._headers = _headers(self.url, key)
         self._has_answered = False
+        self._tells_predictability = True
         # Threads that nobody waits for any more end after this.
         silence = max(self._patience.first_token, self._patience.stall) + 10 * _TICK
         self._client = openai.OpenAI(
@@ -160,6 +162,49 @@ class OpenAIModel:
         if first.is_over or missing <= 0:
             return first.replies
         return first.replies + self._one_by_one(body, missing, prompt, len(first.replies), watch)
+
+    def predictability(self, before: str, text: str, watch: Watch = lambda live: True) -> Predicted | None:
+        """How likely the text is after `before`; None where the endpoint does not tell, or is to be asked no more.
+
+        It is asked once, and never again after it did not tell: nothing depends on it.
+        """
+        allowance = self.meter.book(count_tokens(before + text), 1, 1) if self._tells_predictability else None
+        if allowance is None:
+            return None
+        spent = Tokens(calls=1)
+        try:
+            body = question_body(self.name, _writable(before), _writable(text))
+            data = self._read_whole(BackgroundRequest(lambda: self._send(body, "/completions")), watch)
+            if data is None:
+                return None
+            predicted = read_predicted(data, _writable(text))
+            spent = predicted.tokens
+            return predicted
+        except (Failure, NotTold) as problem:
+            log.info("%s does not tell how likely a text is: %s", self.url, problem)
+            self._tells_predictability = False
+            return None
+        finally:
+            self.meter.settle(allowance, spent)
+
+    def _read_whole(self, request: BackgroundRequest, watch: Watch) -> bytes | None:
+        """The body of a response; None where the run ends before. Raises Failure."""
+        data, heard = b"", time.monotonic()
+        try:
+            while True:
+                match request.next_event(_TICK):
+                    case bytes() as more:
+                        data, heard = data + more, time.monotonic()
+                    case Ended():
+                        return data
+                    case NoResponse() | CutOff() as broken:
+                        raise self._broken(broken)
+                if time.monotonic() - heard > self._patience.first_token:
+                    raise Failure(f"{self.url} did not answer for {self._patience.first_token:g} s.", retry=False)
+                if not (self.meter.has_time() and watch(Live(0, 0))):
+                    return None
+        finally:
+            request.abandon()
 
     def _one_by_one(self, body: dict[str, Any], n: int, prompt: int, had: int, watch: Watch) -> list[Reply]:
         """The endpoint gave fewer answers than asked for; it has read the prompt by now."""
@@ -239,11 +284,11 @@ class OpenAIModel:
         return _Answered(_replies(done, spent, lost, time.monotonic() - began), is_over)
 
     @contextmanager
-    def _send(self, body: dict[str, Any]) -> Iterator[Body]:
+    def _send(self, body: dict[str, Any], path: str = "/chat/completions") -> Iterator[Body]:
         # Not `chat.completions.create`: it looks at every message of a conversation anew, and takes 100 times as long.
         stream = self._client.post(
-            "/chat/completions",
-            body=self._dialect.fit(body),
+            path,
+            body=self._dialect.fit(body) if "messages" in body else body,
             options={"headers": self._headers},
             cast_to=object,
             stream=True,

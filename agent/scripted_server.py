@@ -102,9 +102,11 @@ class ScriptedServer:
         models: Scripted | Sequence[str] = ("scripted",),
         context: int | None = None,
         tls: SSLContext | None = None,
+        completions: Callable[[Body], Scripted] | None = None,
     ) -> None:
         """A sequence is answered in order, its last one over and over; `models` is the answer to /models.
 
+        `completions` answers /completions, which most endpoints do not have; its requests are not kept.
         `tls`: a server's context, with its certificate; None to speak plain HTTP.
         """
         self._script = script
@@ -112,6 +114,7 @@ class ScriptedServer:
             listed = [{"id": name, "object": "model", "max_model_len": context} for name in models]
             models = Scripted(body=json.dumps({"object": "list", "data": listed}))
         self._models = models
+        self._completions = completions
         self.requests: list[Body] = []
         self.headers: list[dict[str, str]] = []
         self._lock = Lock()
@@ -152,8 +155,11 @@ class ScriptedServer:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                found = self.path.endswith("/chat/completions")
-                self._send(server._answer(body, dict(self.headers)) if found else error(404, "Not Found"), body)
+                if self.path.endswith("/chat/completions"):
+                    self._send(server._answer(body, dict(self.headers)), body)
+                else:
+                    is_known = self.path.endswith("/completions") and server._completions
+                    self._send(server._completions(body) if is_known else error(404, "Not Found"), body)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

@@ -214,6 +214,8 @@ class Note(Record):
     cost: Tokens = Tokens()
     answer: Answer | None = None
     """Only with the kind of that name."""
+    predictability: float | None = None
+    """Of a question: nats a token of its text after the file that it is about, at most 0; None where nobody told."""
 
 
 class NoteEvent(Record):

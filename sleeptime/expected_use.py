@@ -1,7 +1,11 @@
-"""Which files will somebody soon ask about: what decides the order of thinking. Pure."""
+"""Which files, and which of the questions expected, will somebody soon ask about: what decides the order of thinking.
 
-from collections.abc import Collection, Mapping
+Pure.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from math import exp
 
 WEIGHTS = {"failing": 4.0, "branch": 3.0, "asked": 2.0, "churn": 2.0, "central": 1.0}
 """How much each kind of sign says, where there is any of it."""
@@ -23,6 +27,19 @@ class Signs:
     """Changed often and lately."""
     central: Mapping[str, float] = field(default_factory=dict)
     """Used by much of the code."""
+
+
+def question_shares(predictabilities: Sequence[float | None]) -> list[float]:
+    """For each question that is expected the chance that it is the next one, if one of them is; they sum up to 1.
+
+    In proportion to the probability of a token of its text (geometric mean); one of which nobody told how predictable
+    it is, is like the average of the others.
+    """
+    told = [exp(nats) for nats in predictabilities if nats is not None]
+    average = sum(told) / len(told) if told else 1.0
+    weights = [average if nats is None else exp(nats) for nats in predictabilities]
+    total = sum(weights)
+    return [weight / total if total else 1 / len(weights) for weight in weights]
 
 
 def file_use(signs: Signs, paths: Collection[str]) -> dict[str, float]:

@@ -22,7 +22,10 @@ KEPT_VERSIONS = 3
 _FEW = 20
 """So many notes may be forgotten at once, however few there are (memory/note_log.py)."""
 
-_APART = {"id": "", "revision": 1, "created_at": datetime.min, "commit": None, "run": None, "cost": Tokens()}
+_APART = {
+    **{"id": "", "revision": 1, "created_at": datetime.min, "commit": None, "run": None, "cost": Tokens()},
+    "predictability": None,
+}
 
 
 @dataclass(frozen=True)

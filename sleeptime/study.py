@@ -6,12 +6,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.chat import Message, Reply, Watch
+from agent.predictability import Predicted
 from agent.sandbox import Sandbox
 from agent.workspace import Blob, Repository
 from memory.experiences import ExperienceLog
 from memory.home import MemoryHome
 from memory.note_store import NoteStore
 from memory.records import Anchor, Note, Tokens
+from sleeptime.expected_use import question_shares
 from sleeptime.overview import Overview, look_over, recalled_paths
 from sleeptime.records import Item, item_key
 from sleeptime.study_cache import StudyCache, TestReport
@@ -39,6 +41,9 @@ class ChatModel(Protocol):
         watch: Watch = lambda live: True,
     ) -> list[Reply]:
         """n completions, fewer where `watch` said False or the run's budget is used up; ModelError where it fails."""
+
+    def predictability(self, before: str, text: str, watch: Watch = lambda live: True) -> Predicted | None:
+        """How likely the text is after `before`; None where the endpoint does not tell."""
 
 
 class Stopped(Exception):
@@ -122,6 +127,10 @@ class Study:
     def anchor(self, path: str, symbol: str | None = None, lines: tuple[int, int] | None = None) -> Anchor:
         """A file of the snapshot as evidence; KeyError where there is none."""
         return Anchor(path=path, blob=self.blobs[path], symbol=symbol, lines=lines)
+
+    def expected(self, questions: Sequence[Note]) -> list[tuple[Note, float]]:
+        """Each with the chance that it is the next one, if one of them is."""
+        return list(zip(questions, question_shares([note.predictability for note in questions]), strict=True))
 
     def go_on(self) -> None:
         """Stopped where it is time to give way."""

@@ -30,6 +30,8 @@ _MOST_OF_KIND = {"purpose": 1, "invariant": 3, "pitfall": 3, "where-to-change": 
 _TEMPERATURE = 0.8
 _SMALLEST = 50  # bytes; less is known from its symbols
 _BYTES_PER_TOKEN = 3
+_BEFORE_QUESTION = 6_000  # characters of a file, after which a question is more or less predictable
+_QUESTION_TOKENS = _BEFORE_QUESTION // _BYTES_PER_TOKEN + 200  # to ask that of one
 _FRAME_TOKENS = 700  # of the prompt around the file
 _MOST_KNOWN = 6  # notes of the survey that are shown
 _PROMPTS = Path(__file__).parent.parent / "prompts"
@@ -60,7 +62,7 @@ class Infer:
                 inputs=(anchor,),
                 expected_use=use[path],
                 # An endpoint that gives one answer a request reads the prompt for each.
-                estimated_tokens=DRAFTS * (2 * prompt + REPLY_TOKENS),
+                estimated_tokens=DRAFTS * (2 * prompt + REPLY_TOKENS) + _MOST_OF_KIND["question"] * _QUESTION_TOKENS,
             )
 
     def work(self, item: Item, study: Study) -> Findings:
@@ -85,8 +87,9 @@ class Infer:
             dropped += problems
             drafts.append([claim for claim in claims if _holds(claim, item.about, tree, verified, dropped)])
         agreed = _best(merged(drafts))
-        tokens = sum((reply.tokens for reply in replies), Tokens())
         notes = [_note(each, verified[each.claim], item.about, len(drafts), study) for each in agreed]
+        notes, asking = _foreseen(notes, item.about, study)
+        tokens = sum((reply.tokens for reply in replies), asking)
         return Findings(notes=_with_cost(notes, tokens), tokens=tokens, dropped=tuple(dropped))
 
     def _prompt(self, path: str, study: Study) -> list[Message]:
@@ -141,6 +144,22 @@ def _note(agreed: Agreed, verified: Verified, about: str, drafts: int, study: St
         source=f"the model {study.model.name if study.model else ''}",
         checks=(*verified.checks, votes),
     )
+
+
+def _foreseen(notes: Sequence[Note], path: str, study: Study) -> tuple[list[Note], Tokens]:
+    """The notes, the questions among them with how predictable they are, and what it cost to ask that."""
+    assert study.model is not None
+    before = f"{path}\n\n{text_of(study, path)[:_BEFORE_QUESTION]}\n\nA question about {path}: "
+    found, tokens = [], Tokens()
+    for note in notes:
+        if note.kind == "question":
+            predicted = study.model.predictability(before, note.text, lambda live: not study.stop())
+            study.go_on()
+            if predicted:
+                note = note.model_copy(update={"predictability": predicted.nats})
+                tokens += predicted.tokens
+        found.append(note)
+    return found, tokens
 
 
 def _with_cost(notes: Sequence[Note], tokens: Tokens) -> tuple[Note, ...]:

@@ -130,8 +130,8 @@ def _question_items(study: Study) -> Iterator[Item]:
     questions = [note for note in study.notes.log.notes() if note.kind == "question"]
     broken = study.notes.broken([note.id for note in questions]) if questions else {}
     live = [note for note in questions if note.id not in broken]
-    for note in live:
-        yield _item(note.text[:80], _REQUEST + note.text, note.anchors, [], QUESTION_USE / len(live), study)
+    for note, share in study.expected(live):
+        yield _item(note.text[:80], _REQUEST + note.text, note.anchors, [], QUESTION_USE * share, study)
 
 
 def _item(about: str, subject: str, inputs: tuple[Anchor, ...], words: Sequence[str], use: float, study: Study) -> Item:

@@ -196,6 +196,14 @@ def test_the_result_of_a_tool_is_taken(server: Server) -> None:
     assert reply.tokens.calls == 1
 
 
+def test_it_tells_how_likely_a_text_is(server: Server) -> None:
+    before = "def add(a, b):\n    return"
+    with server.model() as model:
+        found = [model.predictability(before, text) for text in (" a + b", " a + b", " café, ünlikely")]
+    assert all(each is not None and each.nats < 0 and each.tokens.prompt > 5 for each in found)
+    assert found[0] and found[1] and found[0].nats == pytest.approx(found[1].nats, abs=0.05)
+
+
 def test_an_unknown_model_is_named(server: Server) -> None:
     with server.model("another") as model, pytest.raises(ModelError, match="has no model 'another'"):
         model.sample(QUESTION)

@@ -12,7 +12,7 @@ from agent.scripted_server import Scripted, ScriptedServer
 from agent.templates import render_from
 from memory.config import MemoryConfig
 from memory.note_store import NoteStore
-from memory.records import Note
+from memory.records import Note, Tokens
 from sleeptime.caps import CapReached, Caps, SpendingLedger
 from sleeptime.control import DaemonFolder
 from sleeptime.run import SleepOptions, run_sleep
@@ -104,6 +104,26 @@ def test_what_a_model_said_is_not_shown_to_it_again(repo: Path) -> None:
         sleeps(repo, server)
     asked = str(server.requests[0]["messages"])
     assert "was seen to do sums" in asked and "marvel" not in asked
+
+
+def test_questions_keep_how_predictable_they_are(repo: Path) -> None:
+    other = {"kind": "question", "text": "What does `double` do with a list?"}
+
+    def completions(body: dict[str, Any]) -> Scripted:
+        prompt = str(body["prompt"])
+        assert "return a - b" in prompt
+        value = -1.0 if prompt.endswith(str(other["text"])) else -3.0
+        found = {"tokens": [*prompt, "!"], "token_logprobs": [None, *[value] * len(prompt)]}
+        usage = {"prompt_tokens": len(prompt), "completion_tokens": 1}
+        return Scripted(body=json.dumps({"choices": [{"logprobs": found}], "usage": usage}))
+
+    with ScriptedServer([Scripted(texts=[says(QUESTION, other, TRUE)])], completions=completions) as server:
+        count = sleeps(repo, server)["passes"]["infer"]
+    kept = {note.text: note.predictability for note in notes(repo)}
+    assert kept.pop("calc.py, pitfall: `add` subtracts: it returns `a - b`.") is None
+    assert kept == {QUESTION["text"]: -3.0, other["text"]: -1.0}
+    costs = sum((note.cost for note in notes(repo)), Tokens())
+    assert costs.prompt + costs.completion == count["tokens"]["prompt"] + count["tokens"]["completion"]
 
 
 def test_the_cap_of_the_day_is_asked_before_each_request(repo: Path, surroundings: Path) -> None:
