@@ -157,9 +157,10 @@ class ScriptedServer:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if self.path.endswith("/chat/completions"):
                     self._send(server._answer(body, dict(self.headers)), body)
+                elif self.path.endswith("/completions") and server._completions:
+                    self._send(server._completions(body), body)
                 else:
-                    is_known = self.path.endswith("/completions") and server._completions
-                    self._send(server._completions(body) if is_known else error(404, "Not Found"), body)
+                    self._send(error(404, "Not Found"), body)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass

@@ -27,6 +27,7 @@ from sleeptime.control import DaemonFolder, daemon_pid, read_state, start, stop
 from sleeptime.daemon_record import DaemonRecord
 
 _MODULES = 40
+_SLEEP = (sys.executable, "-P", "-m", "agent.cli", "sleep", "--once", "--repo")
 _TICK = 0.005
 _PATIENCE = 600.0  # seconds for a sleep to come to its end on a busy machine
 _SETTINGS = "quiet_seconds = 0\nhighest_load = 1000\nlowest_battery = 0\ncpu_seconds_per_day = 100000\n"
@@ -37,6 +38,8 @@ class Trial(Record):
 
     yields: tuple[float, ...]
     """Seconds from a change in the work tree until nothing of the sleep is left, each time."""
+    ends: tuple[float, ...]
+    """Seconds from SIGINT to a `sleepwright sleep` in the foreground until nothing of it is left, each time."""
     waiting_cpu: float
     """CPU seconds of a second in which the daemon waits."""
     kills: int
@@ -77,12 +80,22 @@ def measure(rounds: int, kills: int, rest_seconds: float, progress: Callable[[st
         finally:
             stop(DaemonFolder.open())
         found = _known(root)
+        ends = []
+        for number in range(rounds):
+            ends.append(_end(root, Path(folder) / f"ended-{number}", number))
+            progress(f"ended {number + 1} of {rounds}: {ends[-1]:.2f} s")
         progress("sleeping undisturbed, to compare")
         peaceful = _undisturbed(root, Path(folder))
     doubled = sum((found - peaceful).values())
     lost = sum((peaceful - found).values())
     return Trial(
-        yields=tuple(yields), waiting_cpu=waiting, kills=kills, lost=lost, doubled=doubled, notes=found.total()
+        yields=tuple(yields),
+        ends=tuple(ends),
+        waiting_cpu=waiting,
+        kills=kills,
+        lost=lost,
+        doubled=doubled,
+        notes=found.total(),
     )
 
 
@@ -118,6 +131,25 @@ def _yield(root: Path, number: int) -> float:
     began = time.monotonic()
     _change(root, number)
     _until(lambda: not any(map(_is_alive, sleepers)), "the sleep ends")
+    return time.monotonic() - began
+
+
+def _end(root: Path, home: Path, number: int) -> float:
+    """Let a sleep in the foreground, with a new memory, work for a moment, and time how long it takes to end."""
+    errors = home.with_suffix(".err")
+    with errors.open("wb") as err:
+        environment = {**os.environ, "SLEEPWRIGHT_HOME": str(home)}
+        process = subprocess.Popen([*_SLEEP, str(root)], stdout=subprocess.DEVNULL, stderr=err, env=environment)
+    # What it thinks about first; before, it is no sleep yet.
+    _until(lambda: errors.stat().st_size or process.poll() is not None, "a sleep begins to think")
+    time.sleep(random.Random(number).uniform(0.0, 3.0))
+    if process.poll() is not None:
+        return _end(root, home.with_name(f"{home.name}-again"), number + 1)  # it was over before
+    everything = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.wait(_PATIENCE)
+    _until(lambda: not any(map(_is_alive, everything)), "the sleep ends")
     return time.monotonic() - began
 
 
@@ -187,8 +219,7 @@ def _known(root: Path) -> Counter[str]:
 
 def _undisturbed(root: Path, folder: Path) -> Counter[str]:
     os.environ["SLEEPWRIGHT_HOME"] = str(folder / "elsewhere")
-    command = [sys.executable, "-m", "agent.cli", "sleep", "--once", "--repo", str(root)]
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run([*_SLEEP, str(root)], check=True, capture_output=True)
     return _known(root)
 
 

@@ -84,6 +84,10 @@ def show_trial(trial: Trial, console: Console) -> None:
     table = _table(("the daemon",), ("",))
     table.add_row("seconds until nothing of a sleep is left, median", f"{statistics.median(waits):.2f}")
     table.add_row(f"the longest of {len(waits)}", f"{waits[-1]:.2f}")
+    ends = sorted(trial.ends)
+    table.add_row(
+        "the same of a sleep in the foreground, told by SIGINT", f"{statistics.median(ends):.2f}, {ends[-1]:.2f}"
+    )
     table.add_row("CPU ms a second while it waits", f"{1000 * trial.waiting_cpu:.1f}")
     table.add_row(f"notes after {trial.kills} kills", f"{trial.notes}")
     table.add_row("of them lost, doubled", f"{trial.lost}, {trial.doubled}")
