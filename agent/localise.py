@@ -47,8 +47,12 @@ class Localisation:
     failing: tuple[str, ...]
     """Ids of the failing tests, as far as they could be told."""
     suspects: tuple[Suspect, ...]
+    errors: tuple[str, ...] = ()
+    """Of each of the failing tests, what its traceback says last."""
     notes: tuple[str, ...] = ()
     """What is remembered that bears on the task, each as it is shown to a model."""
+    known_to_fail: frozenset[str] = frozenset()
+    """Fingerprints of patches that were tried in vain and need not be proposed."""
 
 
 def localise(
@@ -70,8 +74,13 @@ def localise(
     run = probed_run(worktree, test_command, sandbox, timeout, readable) if test_command else None
     if run is None or not run.failures:
         return Localisation(run.command if run else None, (), _ranked(named, {}))
-    failing = tuple(failure.test for failure in run.failures if failure.test)
-    return Localisation(run.command, failing, suspects(run, named, source))
+    failures = [failure for failure in run.failures if failure.test]
+    return Localisation(
+        run.command,
+        tuple(failure.test for failure in failures),
+        suspects(run, named, source),
+        tuple(failure.error for failure in failures),
+    )
 
 
 def suspects(run: ProbedRun, named: Mapping[Line, float], source: Source) -> tuple[Suspect, ...]:
