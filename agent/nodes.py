@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,19 +50,33 @@ def localise(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
             _test_seconds(context),
             readable=context.repository.inputs,
         )
+    for notice in _notices(found):
+        context.progress.notice(notice)
+    if found.command:
+        task = task.model_copy(update={"test_command": found.command})
+    notes = context.memory.recalled(state["notes"]) if context.memory and state["notes"] else ()
+    return {"task": task, "localisation": replace(found, notes=tuple(note.text for note in notes))}
+
+
+def _notices(found: Localisation) -> Iterator[str]:
+    """What the user should know about the tests as they are now."""
     if found.tests is None:
-        context.progress.notice("There is no test command: nothing can be checked but whether the files parse.")
+        yield "There is no test command: nothing can be checked but whether the files parse."
     elif found.tests.exit_code in (126, 127):
-        context.progress.notice(f"The test command cannot be run: {found.tests.output.strip()[-200:]}")
+        yield f"The test command cannot be run: {found.tests.output.strip()[-200:]}"
     elif found.tests.passed:
-        context.progress.notice("The test command passes before any change: it cannot tell a fix from no fix.")
+        yield "The test command passes before any change: it cannot tell a fix from no fix."
     elif found.tests.timed_out:
-        context.progress.notice(
+        yield (
             f"The test command was ended after {found.tests.seconds:.0f} s; a --timeout of more than five times as "
             "much gives it longer."
         )
-    notes = context.memory.recalled(state["notes"]) if context.memory and state["notes"] else ()
-    return {"localisation": replace(found, notes=tuple(note.text for note in notes))}
+    if found.left_out:
+        more = f" and {len(found.left_out) - 3} more" if len(found.left_out) > 3 else ""
+        yield (
+            f"Patches are checked without {', '.join(found.left_out[:3])}{more}, which fails too: the task names other "
+            "tests, which run none of the same suspicious lines."
+        )
 
 
 def reuse(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:

@@ -1,4 +1,4 @@
-"""A pytest command line: what of it says which tests run, and how to leave some out. Any other command is left alone."""
+"""A pytest command line: what of it says which tests run, and how to leave some out. Other commands are left alone."""
 
 import re
 import shlex
@@ -33,6 +33,17 @@ def without(command: str, left_out: Sequence[str], wanted: Sequence[str]) -> str
         return None
     options = [part for test in left_out for part in ("--deselect" if "::" in test else "--ignore", test)]
     return " ".join([command, *map(shlex.quote, options)])
+
+
+def is_part_of(command: str, whole: str) -> bool:
+    """Whether a command is the whole one, or that without some tests."""
+    if command == whole:
+        return True
+    told, rest = _after_pytest(whole), _after_pytest(command)
+    if told is None or rest is None or not command.startswith(f"{whole} "):
+        return False
+    more = rest[len(told) :]
+    return len(more) % 2 == 0 and all(option in _SELECTING for option in more[::2])
 
 
 def way_of_running(command: str, paths: Collection[str]) -> str:
