@@ -30,7 +30,7 @@ def failure_states(found: Localisation, task: Task, context: AgentContext) -> tu
 def known_to_fail(found: Localisation, task: Task, context: AgentContext) -> frozenset[str]:
     """Fingerprints of the patches that need not be tried again."""
     try:
-        if context.memory is None or not context.memory.failures.are_about(found.failing):
+        if context.memory is None or context.memory.failures.tests().isdisjoint(found.failing):
             return frozenset()
         return context.memory.failures.of(failure_states(found, task, context))
     except UserError as error:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -81,6 +82,19 @@ def make_scenes(suite: Suite, rounds: int, seed: int, names: Sequence[str] | Non
     return [scene for name in names or known for number in range(rounds) for scene in make(name, number, seed)]
 
 
+def first_questions(scenes: Sequence[Scene], most: int) -> list[Scene]:
+    """The scenes with so many questions in all, as far as they have them: the first of each, then the second, ..."""
+    turns = [(number, place) for place, scene in enumerate(scenes) for number in range(len(scene.questions))]
+    chosen = set(sorted(turns)[:most])
+    cut = [
+        scene.model_copy(
+            update={"questions": tuple(q for number, q in enumerate(scene.questions) if (number, place) in chosen)}
+        )
+        for place, scene in enumerate(scenes)
+    ]
+    return [scene for scene in cut if scene.questions]
+
+
 def begin(scene: Scene, folder: Path) -> None:
     """Make the repository of a scene as the sleeper sees it."""
     start_repository(folder)
@@ -102,6 +116,7 @@ def _bug_scenes(name: str, number: int, seed: int) -> Iterator[Scene]:
     rng.shuffle(modules)
     broken = {path: found for path in modules if (found := _break(path, texts, rng, 1))}
     half = list(broken)[: (len(broken) + 1) // 2]
+    alternately = [path for pair in zip_longest(half, list(broken)[len(half) :]) for path in pair if path]
     questions = [
         Question(
             id=f"{name}-{number}/{path.removesuffix('.py')}",
@@ -109,10 +124,10 @@ def _bug_scenes(name: str, number: int, seed: int) -> Iterator[Scene]:
             test_command=f"{TESTS} {_tests_of(path)}",
             tests=_tests_of(path),
             right=(path,),
-            kind=found.kind,
+            kind=broken[path].kind,
             anticipated=path in half,
         )
-        for path, found in broken.items()
+        for path in alternately
     ]
     yield Scene(
         name=f"{name}-{number}",

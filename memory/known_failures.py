@@ -41,13 +41,12 @@ class KnownFailures:
     ) -> None:
         self._database.close()
 
-    def are_about(self, tests: Sequence[str]) -> bool:
-        """Whether anything is known of one of these tests, in whatever state; looking makes no file."""
+    def tests(self) -> frozenset[str]:
+        """The tests of which anything is known, in whatever state; looking makes no file."""
         if not self._database.path.exists():
-            return False
+            return frozenset()
         with self._database.open() as connection:
-            query = "SELECT 1 FROM states WHERE test IN (SELECT value FROM json_each(?)) LIMIT 1"
-            return connection.execute(query, (json.dumps(list(tests)),)).fetchone() is not None
+            return frozenset(test for (test,) in connection.execute("SELECT DISTINCT test FROM states"))
 
     def of(self, states: Sequence[FailureState]) -> frozenset[str]:
         """The fingerprints of the patches that left one of these tests failing."""

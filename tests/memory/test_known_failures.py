@@ -18,12 +18,12 @@ def test_what_is_kept_of_a_state_is_there_for_everybody(tmp_path: Path) -> None:
     with KnownFailures(tmp_path / "failures.db") as failures:
         assert failures.of([ADD]) == {"a", "b", "c"} and failures.of([ADD, HALVE]) == {"a", "b", "c", "d"}
         assert failures.of([FailureState(test="test_add", key="other")]) == frozenset()
-        assert failures.are_about(["test_x", "test_add"]) and not failures.are_about(["test_x"])
+        assert failures.tests() == {"test_add", "test_halve"}
 
 
 def test_looking_makes_no_file(tmp_path: Path) -> None:
     with KnownFailures(tmp_path / "failures.db") as failures:
-        assert not failures.are_about(["test_add"])
+        assert failures.tests() == frozenset()
     assert not (tmp_path / "failures.db").exists()
 
 
@@ -34,4 +34,4 @@ def test_the_oldest_states_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyP
         for state in states:
             failures.keep({state: {"x"}})
         assert [failures.of([state]) for state in states] == [frozenset(), {"x"}, {"x"}]
-        assert not failures.are_about(["test_0"])
+        assert failures.tests() == {"test_1", "test_2"}
