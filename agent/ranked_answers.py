@@ -75,12 +75,12 @@ def complete(
     temperature: float = TEMPERATURE,
     template_share: float = TEMPLATE_SHARE,
     progress: Callable[[int], None] = lambda done: None,
-    fails: Fails = lambda asked, text: False,
+    fails: Fails | None = None,
 ) -> list[Answer]:
     """n answers, fewer where `progress`, which is told how many there are about, raises OutOfTime.
 
-    A change that `fails` is passed over for the next in rank; where no more are left, free samples do not take their
-    place, and are other ones than without it."""
+    Where something is known to fail, a check tells right from wrong and no vote has to: then no change is said twice,
+    one that `fails` is passed over for the next in rank, and where none are left no free samples take their place."""
     weights = np.asarray([max(one.suspicion) ** 2 for one in asked])
     most = round(n * template_share)
     ranked: list[_Ranked] = []
@@ -90,8 +90,9 @@ def complete(
             ranked += _rank(policy, one, i, float(np.log(weights[i] / weights.sum())))
             progress(most * (i + 1) // len(asked))
         found, skipped = _pick(policy, ranked, most, fails)
-        seed += skipped * len(asked)
-        for i, share in enumerate(_shared_out(weights, n - (most if skipped else len(found))) if len(asked) else ()):
+        seed += skipped * len(asked)  # the samples of before are known too
+        free = n - (most if fails else len(found))
+        for i, share in enumerate(_shared_out(weights, free) if len(asked) else ()):
             if share:
                 found += _sample(policy, asked[i], i, int(share), temperature, seed + i)
                 progress(len(found))
@@ -124,24 +125,24 @@ def _rank(policy: Policy, one: Asked, index: int, log_share: float) -> list[_Ran
     return [_Ranked(float(values[i]), index, answers[i]) for i in np.flatnonzero(np.isfinite(values))]
 
 
-def _pick(policy: Policy, ranked: list[_Ranked], n: int, fails: Fails) -> tuple[list[Answer], int]:
-    """n of the changes, the likeliest first: most of them different, and the likely ones again; how many were passed
-    over.
+def _pick(policy: Policy, ranked: list[_Ranked], n: int, fails: Fails | None) -> tuple[list[Answer], int]:
+    """n of the changes, the likeliest first: most of them different, and the likely ones again, unless some are known
+    to fail; and how many were passed over for that.
 
     Drawing at random would say the same few again and again, and never what is in the sixtieth place."""
+    ranked = sorted(ranked, key=lambda one: -one.logprob)
     chosen: list[_Ranked] = []
     skipped = 0
-    for one in sorted(ranked, key=lambda one: -one.logprob):
-        if len(chosen) == max(1, round(n * DISTINCT)):
-            break
-        if fails(one.asked, one.text + END):
+    most = n if fails else max(1, round(n * DISTINCT))
+    while len(chosen) < most and len(chosen) + skipped < len(ranked):
+        one = ranked[len(chosen) + skipped]
+        if fails and fails(one.asked, one.text + END):
             skipped += 1
         else:
             chosen.append(one)
     if not chosen:
         return [], skipped
-    shares = np.exp([one.logprob for one in chosen])
-    again = _shared_out(shares, (min(n, round(len(chosen) / DISTINCT)) if skipped else n) - len(chosen))
+    again = _shared_out(np.exp([one.logprob for one in chosen]), 0 if fails else n - len(chosen))
     answers = [
         answer
         for one, times in zip(chosen, again, strict=True)

@@ -29,7 +29,7 @@ from memory.note_log import NoteLog
 from memory.note_store import NoteStore
 from memory.records import Task
 from memory.work_tree import WorkTree
-from sleeptime.passes.presolve import Presolve
+from sleeptime.passes.presolve import CANDIDATES, Presolve
 from sleeptime.passes.tests import Tests
 from sleeptime.records import SleepRun
 from sleeptime.sleep_pass import sleep
@@ -41,8 +41,8 @@ Arm = Literal["without", "with", "shuffled"]
 ARMS: tuple[Arm, ...] = ("without", "with", "shuffled")
 BUDGETS = (8, 32, 128)
 """Candidates of a run: the test-time budget."""
-ASLEEP = (128,)
-"""Candidates of sleep; more numbers are tries that follow where nothing passed."""
+ASLEEP = CANDIDATES
+"""Candidates of sleep, and of the tries that follow where nothing passed."""
 
 
 @dataclass(frozen=True)

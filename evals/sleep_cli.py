@@ -37,7 +37,7 @@ Suite = Literal["bugs", "stateful", "gsm", "features"]
     "--asleep",
     type=click.IntRange(min=1),
     multiple=True,
-    help="bugs, stateful: candidates of sleep, and of each further try where none passed.  [default: 128]",
+    help="bugs, stateful: candidates of sleep, and of each further try where none passed.  [default: 128, 512]",
 )
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), default="auto", show_default=True)
 @click.option(
