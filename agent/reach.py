@@ -16,6 +16,8 @@ from agent.selection import way_of_running
 from agent.workspace import Entry, Repository
 from memory.records import FailureState
 
+MOST_READ = 400
+"""Python files on the way; of more, all are taken to matter."""
 _CONFIGURATION = {"pyproject.toml", "pytest.ini", ".pytest.ini", "setup.cfg", "tox.ini"}
 _ALWAYS = {"conftest", "sitecustomize", "usercustomize"}
 _LOOKS_AROUND = {
@@ -70,11 +72,15 @@ class Reach:
         speaks_of_prose = bool(_NAMES_PROSE.search(said))
         while todo := todo - reached:
             reached |= todo
-            told = list(self._read(todo))
-            if any(each.looks_around for each in told):
+            if len(reached) > MOST_READ:
                 return list(self._entries)
-            speaks_of_prose |= any(each.prose for each in told)
-            todo = self._files(name for each in told for name in each.names) | self._packages(todo)
+            names: set[str] = set()
+            for said_there in self._read(todo):
+                if said_there.looks_around:
+                    return list(self._entries)
+                speaks_of_prose |= said_there.prose
+                names |= said_there.names
+            todo = self._files(names) | self._packages(todo)
         return [
             path
             for path in self._entries
@@ -94,10 +100,17 @@ class Reach:
         return " ".join(text.decode("utf-8", "replace") for text in self._repository.contents(found)) if found else ""
 
     def _read(self, paths: set[str]) -> Iterator[_Said]:
-        new = [path for path in sorted(paths) if path not in self._said and _is_file(self._entries[path])]
+        """One by one, since the first that looks around is the last that has to be parsed."""
+        known = [path for path in paths if path in self._said]
+        yield from (self._said[path] for path in known)
+        new = sorted(paths.difference(known))
+        if not all(_is_file(self._entries[path]) for path in new):
+            yield _Said(looks_around=True)  # a link, to wherever
+            return
         texts = self._repository.contents([self._entries[path].id for path in new]) if new else []
-        self._said.update(zip(new, map(_said, texts), strict=True))
-        return (self._said.get(path, _Said(looks_around=True)) for path in paths)
+        for path, text in zip(new, texts, strict=True):
+            self._said[path] = _said(text)
+            yield self._said[path]
 
 
 def _said(data: bytes) -> _Said:

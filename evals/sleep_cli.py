@@ -120,7 +120,9 @@ def _repairs(suite: Literal["bugs", "stateful"], scratch: Path, given: dict[str,
     if given["limit"]:
         scenes = first_questions(scenes, given["limit"])
     if "shuffled" in arms and len(scenes) < 2:
-        raise click.UsageError("The control needs two repositories: more --rounds, or --arms without,with.")
+        raise click.UsageError(
+            "The control needs two repositories: more --rounds, a larger --limit, or --arms without,with."
+        )
     desk = bench.embedded_desk(scratch, open_sandbox(given["sandbox"]), given["seed"], given["asleep"] or bench.ASLEEP)
     yield from (bench.fall_asleep(scene, desk) for scene in scenes)
     yield from bench.ask(scenes, desk, sorted(set(given["candidates"] or bench.BUDGETS)), arms)

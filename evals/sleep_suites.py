@@ -83,16 +83,14 @@ def make_scenes(suite: Suite, rounds: int, seed: int, names: Sequence[str] | Non
 
 
 def first_questions(scenes: Sequence[Scene], most: int) -> list[Scene]:
-    """The scenes with so many questions in all, as far as they have them: the first of each, then the second, ..."""
-    turns = [(number, place) for place, scene in enumerate(scenes) for number in range(len(scene.questions))]
-    chosen = set(sorted(turns)[:most])
-    cut = [
-        scene.model_copy(
-            update={"questions": tuple(q for number, q in enumerate(scene.questions) if (number, place) in chosen)}
-        )
-        for place, scene in enumerate(scenes)
-    ]
-    return [scene for scene in cut if scene.questions]
+    """The first scenes, with so many questions in all."""
+    found = []
+    for scene in scenes:
+        questions = scene.questions[:most]
+        most -= len(questions)
+        if questions:
+            found.append(scene.model_copy(update={"questions": questions}))
+    return found
 
 
 def begin(scene: Scene, folder: Path) -> None:

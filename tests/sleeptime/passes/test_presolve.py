@@ -226,7 +226,7 @@ def test_a_patch_for_one_of_two_tests_that_breaks_a_third_is_no_answer(two_bugs:
 
 
 def test_tests_that_run_nothing_in_common_are_questions_of_their_own(two_bugs: Study) -> None:
-    covers = {"calc.py": {"add": (ADD,), "halve": (HALVE_TOO,)}}
+    covers: dict[str, dict[str, tuple[str, ...]]] = {"calc.py": {"add": (ADD,), "halve": (HALVE_TOO,)}}
     study = failing(two_bugs, ADD, HALVE_TOO, covers=covers)
     found = work(study)
     assert [item.about for item, _ in found] == ["tests/test_calc.py (test_add)", "tests/test_calc.py (test_halve)"]
