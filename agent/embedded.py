@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from agent.edits import Edit, decode
+from agent.edits import Edit, decode, edit_bytes
 from agent.errors import AdapterError, EditRefused
 from agent.function_view import END, View, edit_between, parse, prompt, read_answer, repair, units, view_unit
 from agent.localise import Localisation, Suspect
 from agent.lora import open_stored
 from agent.model_name import EMBEDDED
-from agent.policy import SHIPPED, Completion, Policy
+from agent.policy import SHIPPED, Policy
 from agent.ranked_answers import Asked, complete
 from agent.state import Proposal
+from agent.vote import FileChange, fingerprint
 from memory.adapters import active_adapter
 from memory.errors import StoreError
 from memory.home import MemoryHome
@@ -74,23 +75,56 @@ class EmbeddedProposer:
         """n proposals, the likeliest first."""
         began = time.monotonic()
         asked = questions(worktree, localisation.suspects, self._fits)
-        answers = complete(self._policy, [question.asked for question in asked], n, seed, progress=progress)
-        read: dict[tuple[int, str], tuple[Edit | None, str | None]] = {}
-        found = []
+        vain = _Vain(asked, worktree, localisation.known_to_fail)
         told: set[int] = set()
-        for index, completion in answers:
-            if (index, completion.text) not in read:
-                read[index, completion.text] = _read(asked[index], completion)
-            edit, problem = read[index, completion.text]
+        found = []
+        texts = [question.asked for question in asked]
+        fails = vain if localisation.known_to_fail else None
+        for index, completion in complete(self._policy, texts, n, seed, progress=progress, fails=fails):
+            edit, problem = vain.read(index, completion.text)
             once = Tokens() if index in told else Tokens(prompt=self._policy.count(asked[index].asked.text), calls=1)
             told.add(index)
             tokens = once + Tokens(completion=completion.tokens)
             found.append(Proposal((edit,) if edit else (), problem, tokens))
+        if vain.skipped:
+            found = found or [Proposal(problem="all that is likely is known to fail")]
+            found[0] = replace(found[0], skipped=vain.skipped)
         seconds = (time.monotonic() - began) / max(1, len(found))
         return [replace(proposal, seconds=seconds) for proposal in found]
 
     def _fits(self, view: View, marked: Sequence[int]) -> bool:
         return self._policy.count(prompt(view.lines, marked)) <= MOST_PROMPT_TOKENS
+
+
+class _Vain:
+    """Reads answers, and tells which of them were tried in vain."""
+
+    def __init__(self, asked: Sequence[Question], worktree: Path, known_to_fail: frozenset[str]) -> None:
+        self._asked = asked
+        self._known = known_to_fail
+        self._contents = {question.path: (worktree / question.path).read_bytes() for question in asked}
+        self._read: dict[tuple[int, str], tuple[Edit | None, str | None]] = {}
+        self.skipped = 0
+
+    def read(self, index: int, text: str) -> tuple[Edit | None, str | None]:
+        """The edit that an answer to a question means, or why it means none."""
+        if (index, text) not in self._read:
+            self._read[index, text] = _read(self._asked[index], text)
+        return self._read[index, text]
+
+    def __call__(self, index: int, text: str) -> bool:
+        """Counts those that were."""
+        edit, _ = self.read(index, text)
+        if edit is None:
+            return False
+        old = self._contents[edit.path]
+        try:
+            change = FileChange(edit.path, old, edit_bytes(old, edit.old, edit.new))
+        except EditRefused:
+            return False
+        is_vain = fingerprint([change]) in self._known
+        self.skipped += is_vain
+        return is_vain
 
 
 def questions(
@@ -157,8 +191,8 @@ def _chunks(view: View, lines: list[int], fits: Callable[[View, Sequence[int]], 
         lines = lines[size:]
 
 
-def _read(question: Question, completion: Completion) -> tuple[Edit | None, str | None]:
-    lines = read_answer(completion.text.removesuffix(END), question.view.lines, question.asked.marked)
+def _read(question: Question, text: str) -> tuple[Edit | None, str | None]:
+    lines = read_answer(text.removesuffix(END), question.view.lines, question.asked.marked)
     if lines is None:
         return None, "empty"
     if parse("\n".join(lines)) is None:

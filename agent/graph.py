@@ -7,7 +7,8 @@
 
 recall      notes that bear on the task
 localise    run the tests as they are, rank the suspicious lines
-reuse       answers worked out beforehand, each checked on the tree as it is; where one passes, no model is asked
+reuse       answers worked out beforehand, each checked on the tree as it is; where one passes, no model is asked; else
+            it is told what is known to fail
 propose     one call of the model for all proposals; each is applied in a worktree and becomes a candidate
 check       one for each group of equal candidates, side by side, each in its own worktree; the best group goes first,
             and once it has passed the others are left unchecked, so the winner does not depend on who is faster
@@ -30,6 +31,7 @@ from langgraph.runtime import Runtime
 from agent import nodes
 from agent.saved_stages import dump, load
 from agent.state import AgentContext, AgentState, CheckState, Stage
+from agent.vain import remember
 from memory.experiences import ExperienceLog
 from memory.records import Experience, Task
 
@@ -64,6 +66,7 @@ def run_task(task: Task, context: AgentContext, log: ExperienceLog) -> Experienc
     if context.memory:
         is_read = context.reads_notes and not experience.was_known
         context.memory.mark_used(experience.notes, experience.id, is_read=is_read)
+        remember(experience, context.memory.failures)
     if context.run:
         context.run.finish()
     return experience

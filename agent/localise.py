@@ -8,13 +8,14 @@ name, what the task names.
 import ast
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 
-from agent.mentions import Line, by_depth, frames, named_places, named_statements
+from agent.mentions import Line, by_depth, frames, function_of, named_places, named_statements, named_tests
 from agent.probed_run import Failure, ProbedRun, probed_run
 from agent.sandbox import Sandbox
+from agent.selection import without
 from agent.source import Source
 from agent.spectrum import ochiai
 from memory.records import CommandRun
@@ -47,8 +48,16 @@ class Localisation:
     failing: tuple[str, ...]
     """Ids of the failing tests, as far as they could be told."""
     suspects: tuple[Suspect, ...]
+    errors: tuple[str, ...] = ()
+    """Of each of the failing tests, what its traceback says last."""
     notes: tuple[str, ...] = ()
     """What is remembered that bears on the task, each as it is shown to a model."""
+    left_out: tuple[str, ...] = ()
+    """Ids of tests that fail too and that the task, which names others, is not about; `command` does not run them."""
+    command: str | None = None
+    """In the place of the task's test command, where tests are left out."""
+    known_to_fail: frozenset[str] = frozenset()
+    """Fingerprints of patches that were tried in vain and need not be proposed."""
 
 
 def localise(
@@ -63,15 +72,44 @@ def localise(
     """Run the tests once, for at most `timeout` seconds, and rank the lines of `worktree`, at most MOST_SUSPECTS.
 
     The test command sees `readable` besides the worktree.
-    Without a test command, or where nothing fails, the suspects are what the request names, perhaps none.
+    Without a test command, or where nothing fails, the suspects are what the request names, perhaps none. Where it
+    names some of the failing tests and the command can leave the others out, it is about those.
     """
     source = Source(worktree)
     named = named_places(request, source)
     run = probed_run(worktree, test_command, sandbox, timeout, readable) if test_command else None
     if run is None or not run.failures:
         return Localisation(run.command if run else None, (), _ranked(named, {}))
-    failing = tuple(failure.test for failure in run.failures if failure.test)
-    return Localisation(run.command, failing, suspects(run, named, source))
+    left_out, command = _beside_the_point(run, request, source)
+    run = replace(run, failures=tuple(failure for failure in run.failures if failure.test not in left_out))
+    failures = [failure for failure in run.failures if failure.test]
+    return Localisation(
+        run.command,
+        tuple(failure.test for failure in failures),
+        suspects(run, named, source),
+        tuple(failure.error for failure in failures),
+        left_out=left_out,
+        command=command,
+    )
+
+
+def _beside_the_point(run: ProbedRun, request: str, source: Source) -> tuple[tuple[str, ...], str | None]:
+    """The failing tests that the request is not about, and the command without them.
+
+    It is about those that it names, and those that may fail of the same fault: they run a line that is suspicious for
+    the named ones. Where it is not known what they run, all are meant.
+    """
+    failing = [failure.test for failure in run.failures]
+    wanted = set(named_tests(request, failing))
+    covered = _statements(run, source)
+    spectrum = ochiai(covered, list(wanted), run.passed)
+    if not spectrum or not all(failing):
+        return (), None
+    suspicious = [line for line, score in spectrum.items() if score >= max(spectrum.values()) / 2]
+    wanted |= {test for line in suspicious for test in covered[line]}
+    left_out = tuple(test for test in failing if test not in wanted)
+    shorter = without(run.command.command, left_out, [test for test in failing if test in wanted])
+    return (left_out, shorter) if left_out and shorter else ((), None)
 
 
 def suspects(run: ProbedRun, named: Mapping[Line, float], source: Source) -> tuple[Suspect, ...]:
@@ -136,7 +174,7 @@ def _called(failures: tuple[Failure, ...], source: Source) -> dict[Line, float]:
     """The statements of the functions and classes that the failing tests call by name."""
     weights: dict[Line, float] = {}
     for failure in failures:
-        name = failure.test.split("[")[0].replace("::", ".").rpartition(".")[2]
+        name = function_of(failure.test)
         file = source.file(failure.file) if failure.file.endswith(".py") else None
         for called in file.calls.get(name, ()) if file else ():
             for path in source.definitions.get(called, ()):

@@ -117,5 +117,33 @@ def named_files(text: str, files: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def named_tests(text: str, tests: Iterable[str]) -> list[str]:
+    """Those of the tests that a text names: by id or a part that ends at `::` or `[`, else by function, else by file.
+
+    A function together with the file that it is in is that one alone.
+    """
+    said = {word.strip(".,:;!?'\"`()") for word in _clip(text).split()}
+    tests = list(tests)
+    if exact := [test for test in tests if any(part in said and "::" in part for part in _parts(test))]:
+        return exact
+    if dotted := [test for test in tests if test in said and "." in test]:
+        return dotted
+    words = set(re.findall(r"\w+", " ".join(said)))
+    by_function = [test for test in tests if (name := function_of(test)).startswith("test") and name in words]
+    by_file = [test for test in tests if test.partition("::")[0] in said]
+    return [test for test in by_function if test in by_file] or by_function or by_file
+
+
+def function_of(test: str) -> str:
+    """The name of the function that a test's id ends with."""
+    return test.split("[")[0].replace("::", ".").rpartition(".")[2]
+
+
+def _parts(test: str) -> list[str]:
+    """A test's id, and what it begins with up to each parameter list and class."""
+    whole = test.split("[")[0].split("::")
+    return [test, *("::".join(whole[:count]) for count in range(len(whole), 1, -1))]
+
+
 def _clip(text: str) -> str:
     return text if len(text) <= MOST_TEXT else text[: MOST_TEXT // 2] + "\n" + text[-MOST_TEXT // 2 :]

@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from agent.localise import localise as localise_fault
 from agent.reuse import reuse_answers
 from agent.state import AgentContext, AgentState, CheckState, OutOfTime, Proposal
 from agent.trial import TEST_SECONDS, candidate, check_seconds, checked
+from agent.vain import failure_states, has_failed
 from agent.vote import choose as choose_winner
 from agent.vote import rank
 from memory.experiences import new_id
-from memory.records import Candidate, Experience, Status, Task, Tokens, Vote
+from memory.records import Candidate, Experience, FailureState, Status, Task, Tokens, Vote
 
 
 def recall(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
@@ -49,19 +50,33 @@ def localise(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
             _test_seconds(context),
             readable=context.repository.inputs,
         )
+    for notice in _notices(found):
+        context.progress.notice(notice)
+    if found.command:
+        task = task.model_copy(update={"test_command": found.command})
+    notes = context.memory.recalled(state["notes"]) if context.memory and state["notes"] else ()
+    return {"task": task, "localisation": replace(found, notes=tuple(note.text for note in notes))}
+
+
+def _notices(found: Localisation) -> Iterator[str]:
+    """What the user should know about the tests as they are now."""
     if found.tests is None:
-        context.progress.notice("There is no test command: nothing can be checked but whether the files parse.")
+        yield "There is no test command: nothing can be checked but whether the files parse."
     elif found.tests.exit_code in (126, 127):
-        context.progress.notice(f"The test command cannot be run: {found.tests.output.strip()[-200:]}")
+        yield f"The test command cannot be run: {found.tests.output.strip()[-200:]}"
     elif found.tests.passed:
-        context.progress.notice("The test command passes before any change: it cannot tell a fix from no fix.")
+        yield "The test command passes before any change: it cannot tell a fix from no fix."
     elif found.tests.timed_out:
-        context.progress.notice(
+        yield (
             f"The test command was ended after {found.tests.seconds:.0f} s; a --timeout of more than five times as "
             "much gives it longer."
         )
-    notes = context.memory.recalled(state["notes"]) if context.memory and state["notes"] else ()
-    return {"localisation": replace(found, notes=tuple(note.text for note in notes))}
+    if found.left_out:
+        more = f" and {len(found.left_out) - 3} more" if len(found.left_out) > 3 else ""
+        yield (
+            f"Patches are checked without {', '.join(found.left_out[:3])}{more}, which fails too: the task names other "
+            "tests, which run none of the same suspicious lines."
+        )
 
 
 def reuse(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
@@ -80,9 +95,11 @@ def propose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
     with context.repository.worktree(task.snapshot, context.worktrees) as worktree:
         proposals = [*_sample(context, task, worktree, state["localisation"]), *state["hints"]]
         # Most samples repeat each other: what the same edits come to is found out once.
-        answers = [replace(proposal, tokens=Tokens(), seconds=0.0) for proposal in proposals]
+        answers = [replace(proposal, tokens=Tokens(), seconds=0.0, skipped=0) for proposal in proposals]
+        known = state["localisation"].known_to_fail
         outcomes = {
-            answer: candidate(answer, context.repository, worktree, task.snapshot) for answer in dict.fromkeys(answers)
+            answer: _unless_known(candidate(answer, context.repository, worktree, task.snapshot), known)
+            for answer in dict.fromkeys(answers)
         }
     candidates = tuple(
         outcomes[answer].model_copy(update={"index": index, "tokens": proposal.tokens, "seconds": proposal.seconds})
@@ -151,8 +168,25 @@ def finish(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
         tokens=sum((candidate.tokens for candidate in candidates), Tokens()),
         seconds={**state["seconds"], "total": time.monotonic() - state["began"]},
         notes=state["notes"],
+        failing=_failing(state, context),
+        skipped=sum(proposal.skipped for proposal in state["proposals"]),
     )
     return {"experience": experience}
+
+
+def _failing(state: AgentState, context: AgentContext) -> tuple[FailureState, ...]:
+    """What failed before, where anybody will want to remember what was tried in vain."""
+    vote = state["vote"].winner
+    is_solved = vote is not None and not has_failed(state["candidates"][vote])
+    if context.memory is None or is_solved or not any(map(has_failed, state["candidates"])):
+        return ()
+    return failure_states(state["localisation"], state["task"], context)
+
+
+def _unless_known(found: Candidate, known_to_fail: frozenset[str]) -> Candidate:
+    """The candidate, without a vote where it is known to fail."""
+    is_known = found.abstained is None and found.fingerprint in known_to_fail
+    return found.model_copy(update={"abstained": "known to fail"}) if is_known else found
 
 
 def _sample(context: AgentContext, task: Task, worktree: Path, localisation: Localisation) -> Sequence[Proposal]:

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from threading import Lock
 
 from agent.errors import ConfigError
+from agent.selection import is_part_of
 from agent.shell_commands import Command, Unclear, Word, simple_commands
 
 Ask = Callable[[str], bool]
@@ -52,7 +53,7 @@ class Permissions:
         if self._deny and (unclear or any(_is_denied(found, rule) for found in commands for rule in self._deny)):
             why = f"it cannot be told what it runs: {unclear}. Write it more plainly" if unclear else "a rule denies it"
             return f"The command was not run: {why}."
-        if self._is_free or command == self._own:
+        if self._is_free or (self._own and is_part_of(command, self._own)):
             return None
         if commands and all(any(_is_allowed(found, rule) for rule in self._allow) for found in commands):
             return None

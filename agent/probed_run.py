@@ -25,6 +25,13 @@ NO_TESTS = 5
 
 _NAMED_FAILURE = re.compile(r"^(?:FAILED|ERROR) (\S+\.py\S*)|^(?:FAIL|ERROR): (\S+) \(", re.MULTILINE)
 """As pytest and unittest print it."""
+_SUMMARY = re.compile(r"^=+ short test summary info =+$", re.MULTILINE)
+_IN_SUMMARY = re.compile(r"^(?:FAILED|ERROR) (\S+)(?: - .*)?$", re.MULTILINE)
+_OF_UNITTEST = re.compile(r"^={70}\n(?:FAIL|ERROR): (\w+) \(([\w.]+)\)", re.MULTILINE)
+
+_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?::|$)")
+"""How the last line of a traceback begins; what explains it is indented."""
+_LONGEST_ERROR = 500
 
 
 See = Callable[[Line, Collection[str]], None]
@@ -39,6 +46,13 @@ class Failure:
     test: str
     file: str
     traceback: str
+
+    @property
+    def error(self) -> str:
+        """The last line of its traceback that names an exception, else the last one."""
+        lines = [line.rstrip() for line in self.traceback.splitlines() if line.strip()]
+        told = [line for line in lines if _EXCEPTION.match(line)] or lines
+        return told[-1].strip()[:_LONGEST_ERROR] if told else ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +103,15 @@ def probed_run(
         if see:
             _show_all(folder, worktree, see)
     return ProbedRun(run, failures or _failures_in_output(run), passed, lines, seconds)
+
+
+def named_failures(output: str) -> frozenset[str]:
+    """Ids of the tests that failed, as far as the output of a run without the probe says so for certain."""
+    *_, summary = _SUMMARY.split(output)
+    named = {match[1] for match in _IN_SUMMARY.finditer(summary)} if summary != output else set()
+    for match in _OF_UNITTEST.finditer(output):
+        named.add(match[2] if match[2].endswith(f".{match[1]}") else f"{match[2]}.{match[1]}")
+    return frozenset(named)
 
 
 def _with_probe_path(command: str) -> str:

@@ -55,6 +55,10 @@ class Answer(NamedTuple):
     completion: Completion
 
 
+Fails = Callable[[int, str], bool]
+"""Whether the text of an answer, to which of the questions, is known to be wrong."""
+
+
 class _Ranked(NamedTuple):
     """A change that could be the answer, with the log of how likely it is among those of all questions."""
 
@@ -71,8 +75,12 @@ def complete(
     temperature: float = TEMPERATURE,
     template_share: float = TEMPLATE_SHARE,
     progress: Callable[[int], None] = lambda done: None,
+    fails: Fails | None = None,
 ) -> list[Answer]:
-    """n answers, fewer where `progress`, which is told how many there are about, raises OutOfTime."""
+    """n answers, fewer where `progress`, which is told how many there are about, raises OutOfTime.
+
+    Where something is known to fail, a check tells right from wrong and no vote has to: then no change is said twice,
+    one that `fails` is passed over for the next in rank, and where none are left no free samples take their place."""
     weights = np.asarray([max(one.suspicion) ** 2 for one in asked])
     most = round(n * template_share)
     ranked: list[_Ranked] = []
@@ -81,13 +89,15 @@ def complete(
         for i, one in enumerate(asked if most else ()):
             ranked += _rank(policy, one, i, float(np.log(weights[i] / weights.sum())))
             progress(most * (i + 1) // len(asked))
-        found += _pick(policy, ranked, most)
-        for i, share in enumerate(_shared_out(weights, n - len(found)) if len(asked) else ()):
+        found, skipped = _pick(policy, ranked, most, fails)
+        seed += skipped * len(asked)  # the samples of before are known too
+        free = n - (most if fails else len(found))
+        for i, share in enumerate(_shared_out(weights, free) if len(asked) else ()):
             if share:
                 found += _sample(policy, asked[i], i, int(share), temperature, seed + i)
                 progress(len(found))
     except OutOfTime:
-        found = found or _pick(policy, ranked, most)
+        found = found or _pick(policy, ranked, most, fails)[0]
     return found
 
 
@@ -115,22 +125,32 @@ def _rank(policy: Policy, one: Asked, index: int, log_share: float) -> list[_Ran
     return [_Ranked(float(values[i]), index, answers[i]) for i in np.flatnonzero(np.isfinite(values))]
 
 
-def _pick(policy: Policy, ranked: list[_Ranked], n: int) -> list[Answer]:
-    """n of the changes, the likeliest first: most of them different, and the likely ones again.
+def _pick(policy: Policy, ranked: list[_Ranked], n: int, fails: Fails | None) -> tuple[list[Answer], int]:
+    """n of the changes, the likeliest first: most of them different, and the likely ones again, unless some are known
+    to fail; and how many were passed over for that.
 
     Drawing at random would say the same few again and again, and never what is in the sixtieth place."""
-    ranked = sorted(ranked, key=lambda one: -one.logprob)[: max(1, round(n * DISTINCT))]
-    if not ranked:
-        return []
-    shares = np.exp([one.logprob for one in ranked])
-    again = _shared_out(shares, n - len(ranked))
-    return [
+    ranked = sorted(ranked, key=lambda one: -one.logprob)
+    chosen: list[_Ranked] = []
+    skipped = 0
+    most = n if fails else max(1, round(n * DISTINCT))
+    while len(chosen) < most and len(chosen) + skipped < len(ranked):
+        one = ranked[len(chosen) + skipped]
+        if fails and fails(one.asked, one.text + END):
+            skipped += 1
+        else:
+            chosen.append(one)
+    if not chosen:
+        return [], skipped
+    again = _shared_out(np.exp([one.logprob for one in chosen]), 0 if fails else n - len(chosen))
+    answers = [
         answer
-        for one, times in zip(ranked, again, strict=True)
+        for one, times in zip(chosen, again, strict=True)
         for answer in [
             Answer(one.asked, Completion(one.text + END, policy.count(one.text) + 1, one.logprob))
         ] * (1 + int(times))
     ]  # fmt: skip
+    return answers, skipped
 
 
 def _sample(policy: Policy, one: Asked, index: int, n: int, temperature: float, seed: int) -> list[Answer]:

@@ -63,6 +63,7 @@ def result(experience: Experience, applied: bool, meter: Meter | None = None) ->
         "tokens": record["tokens"],
         "seconds": record["seconds"],
         "notes": record["notes"],
+        "skipped": experience.skipped,
         "experience_id": experience.id,
         "applied": applied,
         "cost": meter.dollars if meter else None,
@@ -160,9 +161,11 @@ def _summary(experience: Experience) -> list[tuple[str, str]]:
     agreement = f"{vote.votes}/{total}{abstained}" if total else "no candidate"
     if experience.was_known:
         agreement = f"none needed: worked out beforehand (notes {', '.join(experience.notes)})"
+    skipped = [("skipped", f"{experience.skipped} likelier patches, known to fail")] if experience.skipped else []
     return [
         ("result", _RESULTS[experience.status]),
         ("agreement", agreement),
+        *skipped,
         ("tokens", f"{tokens.prompt:,} read, {tokens.completion:,} written, calls: {tokens.calls}"),
         ("seconds", f"{experience.seconds.get('total', 0.0):.1f}" + (f" ({stages})" if stages else "")),
         ("experience", experience.id),

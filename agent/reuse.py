@@ -1,4 +1,5 @@
-"""Asks memory before a model is asked: answers worked out beforehand, tried on the tree as it is.
+"""Asks memory before a model is asked: answers worked out beforehand, tried on the tree as it is; where none passes,
+the model is told what is known to fail.
 
 An answer wins only by what any candidate wins by: the test command fails without it and passes with it. That holds
 where the tree has moved on since it was found, too. Where the tests can tell nothing, because there are none or they
@@ -6,12 +7,14 @@ pass as it is, the newest answer that is still true of the tree becomes one more
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from agent.errors import RepositoryError
 from agent.localise import Localisation
 from agent.state import AgentContext, AgentState, Proposal
 from agent.trial import candidate, check_seconds, checked
+from agent.vain import known_to_fail
 from memory.errors import UserError
 from memory.known_answers import KnownAnswer
 from memory.records import Candidate, Note, Task
@@ -21,11 +24,9 @@ MOST_TRIES = 4
 
 
 def reuse_answers(state: AgentState, context: AgentContext) -> AgentState:
-    """Try what is known; without a passing answer only `hints` are given back."""
+    """Try what is known; without a passing answer `hints` are given back, or what is known to fail."""
     found = state["localisation"]
     known = _known(state["task"], found, context)
-    if not known:
-        return {"hints": ()}
     if not _can_tell(found):
         return _hint(state, known, context)
     tries = list(_tries(known, found.failing))[:MOST_TRIES]
@@ -37,7 +38,7 @@ def reuse_answers(state: AgentState, context: AgentContext) -> AgentState:
             return update
     if tries:
         context.progress.notice("What was worked out beforehand does not pass on the tree as it is: sampling.")
-    return {"hints": ()}
+    return {"hints": (), "localisation": replace(found, known_to_fail=known_to_fail(found, state["task"], context))}
 
 
 def _known(task: Task, found: Localisation, context: AgentContext) -> list[KnownAnswer]:

@@ -33,6 +33,8 @@ class Proposal:
     seconds: float = 0.0
     tree: str = ""
     """In the place of edits: the git tree that holds all files as the model left them."""
+    skipped: int = 0
+    """Likelier ones of the same call that were passed over, because they are known to fail; with the first proposal."""
 
 
 class Proposer(Protocol):

@@ -57,6 +57,14 @@ class Blob(NamedTuple):
     id: str
 
 
+class Entry(NamedTuple):
+    """What a commit holds at a path: git's mode, blob or commit (of a submodule), its id."""
+
+    mode: str
+    kind: str
+    id: str
+
+
 @dataclass(frozen=True)
 class Repository:
     """A git repository with a work tree. `open` makes one."""
@@ -221,16 +229,19 @@ class Repository:
 
     def files(self, snapshot: str) -> list[str]:
         """The paths of all files in a commit, symlinks included, submodules not."""
-        entries = self.git("ls-tree", "-r", "-z", "--full-tree", snapshot).split(b"\0")
-        return [os.fsdecode(entry.partition(b"\t")[2]) for entry in entries if b" blob " in entry.partition(b"\t")[0]]
+        return [path for path, (_, kind, _) in self.entries(snapshot).items() if kind == "blob"]
 
     def blobs(self, snapshot: str) -> list[Blob]:
         """The regular files of a commit in git's order, without symlinks and submodules."""
-        found = []
-        for entry in self.git("ls-tree", "-r", "-z", "--full-tree", snapshot).split(b"\0"):
-            facts, _, path = entry.partition(b"\t")
-            if facts.startswith(b"100"):
-                found.append(Blob(os.fsdecode(path), facts.split()[2].decode()))
+        return [Blob(path, id) for path, (mode, _, id) in self.entries(snapshot).items() if mode.startswith("100")]
+
+    def entries(self, snapshot: str) -> dict[str, Entry]:
+        """All that a commit holds, by path, in git's order."""
+        found = {}
+        for line in self.git("ls-tree", "-r", "-z", "--full-tree", snapshot).split(b"\0"):
+            facts, _, path = line.partition(b"\t")
+            if facts:
+                found[os.fsdecode(path)] = Entry(*facts.decode().split())
         return found
 
     def sizes(self, blobs: Sequence[str]) -> list[int]:

@@ -24,11 +24,12 @@ from evals.sleep_trials import Slept, Trial
 from memory.config import MemoryConfig
 from memory.experiences import ExperienceLog, new_id
 from memory.home import MemoryHome
+from memory.known_failures import KnownFailures
 from memory.note_log import NoteLog
 from memory.note_store import NoteStore
 from memory.records import Task
 from memory.work_tree import WorkTree
-from sleeptime.passes.presolve import Presolve
+from sleeptime.passes.presolve import CANDIDATES, Presolve
 from sleeptime.passes.tests import Tests
 from sleeptime.records import SleepRun
 from sleeptime.sleep_pass import sleep
@@ -40,8 +41,8 @@ Arm = Literal["without", "with", "shuffled"]
 ARMS: tuple[Arm, ...] = ("without", "with", "shuffled")
 BUDGETS = (8, 32, 128)
 """Candidates of a run: the test-time budget."""
-ASLEEP = (128,)
-"""Candidates of sleep; more numbers are tries that follow where nothing passed."""
+ASLEEP = CANDIDATES
+"""Candidates of sleep, and of the tries that follow where nothing passed."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,11 @@ def plan(budgets: Sequence[int], arms: Sequence[Arm]) -> list[tuple[Arm, int]]:
 
 
 def _bears_on(question: Question, home: MemoryHome) -> bool:
-    """Whether an answer there is for a test of the question's, or for words."""
-    with NoteLog(home.notes) as log:
+    """Whether an answer there is for a test of the question's, or for words, or patches were tried on one in vain."""
+    with NoteLog(home.notes) as log, KnownFailures(home.failures) as failures:
         known = [note.answer for note in log.notes() if note.answer]
-    return any(not answer.tests or any(test.startswith(question.tests) for test in answer.tests) for answer in known)
+        tests = [*failures.tests(), *(test for answer in known for test in answer.tests)]
+    return any(not answer.tests for answer in known) or any(test.startswith(question.tests) for test in tests)
 
 
 def _trial(question: Question, scene: Scene, remembered: Scene, arm: Arm, budget: int, desk: Desk) -> Trial:
@@ -157,6 +159,7 @@ def _trial(question: Question, scene: Scene, remembered: Scene, arm: Arm, budget
         anticipated=question.anticipated,
         score=float(found.status == "passed"),
         was_known=found.was_known,
+        skipped=found.skipped,
         prompt=found.tokens.prompt,
         completion=found.tokens.completion,
         seconds=found.seconds["total"],

@@ -37,7 +37,7 @@ Suite = Literal["bugs", "stateful", "gsm", "features"]
     "--asleep",
     type=click.IntRange(min=1),
     multiple=True,
-    help="bugs, stateful: candidates of sleep, and of each further try where none passed.  [default: 128]",
+    help="bugs, stateful: candidates of sleep, and of each further try where none passed.  [default: 128, 512]",
 )
 @click.option("--sandbox", type=click.Choice(["auto", "bwrap", "none"]), default="auto", show_default=True)
 @click.option(
@@ -58,7 +58,7 @@ Suite = Literal["bugs", "stateful", "gsm", "features"]
     help="features: a repository with its history.  [default: here]",
 )
 @click.option("--steps", type=click.IntRange(min=1), multiple=True, help="features: budgets.  [default: 5, 10, 20]")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="gsm, features: questions.  [default: all, 20]")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Questions.  [default: all; features: 20]")
 @click.option("--model", metavar="NAME", envvar="SLEEPWRIGHT_MODEL", help="gsm, features.")
 @click.option("--base-url", metavar="URL", envvar="SLEEPWRIGHT_BASE_URL", help="gsm, features.")
 @click.option("--seed", type=int, default=0, show_default=True, help="bugs, stateful: other bugs and samples.")
@@ -106,7 +106,7 @@ def _ran(suite: Suite, scratch: Path, given: dict[str, Any]) -> "Iterator[Trial 
 def _repairs(suite: Literal["bugs", "stateful"], scratch: Path, given: dict[str, Any]) -> "Iterator[Trial | Slept]":
     from agent.sandbox import open_sandbox
     from evals import sleep as bench
-    from evals.sleep_suites import make_scenes
+    from evals.sleep_suites import first_questions, make_scenes
 
     wanted = _words(given["arms"]) or bench.ARMS
     if unknown := set(wanted) - set(bench.ARMS):
@@ -117,8 +117,12 @@ def _repairs(suite: Literal["bugs", "stateful"], scratch: Path, given: dict[str,
         scenes = make_scenes(suite, given["rounds"], given["seed"], _words(given["repositories"]))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if given["limit"]:
+        scenes = first_questions(scenes, given["limit"])
     if "shuffled" in arms and len(scenes) < 2:
-        raise click.UsageError("The control needs two repositories: more --rounds, or --arms without,with.")
+        raise click.UsageError(
+            "The control needs two repositories: more --rounds, a larger --limit, or --arms without,with."
+        )
     desk = bench.embedded_desk(scratch, open_sandbox(given["sandbox"]), given["seed"], given["asleep"] or bench.ASLEEP)
     yield from (bench.fall_asleep(scene, desk) for scene in scenes)
     yield from bench.ask(scenes, desk, sorted(set(given["candidates"] or bench.BUDGETS)), arms)
@@ -165,7 +169,7 @@ def _tell(each: "Trial | Slept", done: int) -> None:
     if isinstance(each, Slept):
         click.echo(f"slept on {each.scene} ({each.arm}): {each.notes} notes, {each.seconds:.1f} s", err=True)
     else:
-        known = ", known" if each.was_known else ""
+        known = ", known" if each.was_known else f", {each.skipped} skipped" if each.skipped else ""
         click.echo(f"{done:4} {each.question} {each.arm} {each.budget}: {each.score:.2f}{known}", err=True)
 
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -81,6 +82,17 @@ def make_scenes(suite: Suite, rounds: int, seed: int, names: Sequence[str] | Non
     return [scene for name in names or known for number in range(rounds) for scene in make(name, number, seed)]
 
 
+def first_questions(scenes: Sequence[Scene], most: int) -> list[Scene]:
+    """The first scenes, with so many questions in all."""
+    found = []
+    for scene in scenes:
+        questions = scene.questions[:most]
+        most -= len(questions)
+        if questions:
+            found.append(scene.model_copy(update={"questions": questions}))
+    return found
+
+
 def begin(scene: Scene, folder: Path) -> None:
     """Make the repository of a scene as the sleeper sees it."""
     start_repository(folder)
@@ -102,6 +114,7 @@ def _bug_scenes(name: str, number: int, seed: int) -> Iterator[Scene]:
     rng.shuffle(modules)
     broken = {path: found for path in modules if (found := _break(path, texts, rng, 1))}
     half = list(broken)[: (len(broken) + 1) // 2]
+    alternately = [path for pair in zip_longest(half, list(broken)[len(half) :]) for path in pair if path]
     questions = [
         Question(
             id=f"{name}-{number}/{path.removesuffix('.py')}",
@@ -109,10 +122,10 @@ def _bug_scenes(name: str, number: int, seed: int) -> Iterator[Scene]:
             test_command=f"{TESTS} {_tests_of(path)}",
             tests=_tests_of(path),
             right=(path,),
-            kind=found.kind,
+            kind=broken[path].kind,
             anticipated=path in half,
         )
-        for path, found in broken.items()
+        for path in alternately
     ]
     yield Scene(
         name=f"{name}-{number}",

@@ -19,6 +19,8 @@ class Trial(Record):
     """1 for solved and 0 for not, or a share."""
     was_known: bool = False
     """Whether an answer of sleep's won without a token."""
+    skipped: int = 0
+    """Patches that were passed over, because sleep had tried them in vain."""
     prompt: int
     completion: int
     seconds: float

@@ -17,7 +17,7 @@ from memory.database import Database, Layout
 from memory.errors import UserError
 from memory.records import Experience, Outcome, Record
 
-SCHEMA = 1
+SCHEMA = 2
 
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32 sorts as its numbers do, without i l o u
 
@@ -40,7 +40,13 @@ CREATE TRIGGER outcomes_stay BEFORE UPDATE ON outcomes BEGIN SELECT raise(ABORT,
 CREATE TRIGGER outcomes_last BEFORE DELETE ON outcomes BEGIN SELECT raise(ABORT, 'append-only'); END;
 """
 
-_LAYOUT = Layout(called="experience log", application_id=0x536C7077, schema=SCHEMA, tables=_TABLES)  # "Slpw"
+_LAYOUT = Layout(
+    called="experience log",
+    application_id=0x536C7077,  # "Slpw"
+    schema=SCHEMA,
+    tables=_TABLES,
+    migrations={1: ""},  # since 2 a record may say what was known to fail
+)
 
 
 def new_id() -> str:

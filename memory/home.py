@@ -112,6 +112,11 @@ class MemoryHome:
         return self.path / "sleep.lock"
 
     @property
+    def failures(self) -> Path:
+        """The patches that were tried in vain, an SQLite file that can be deleted at any time."""
+        return self.path / "failures.db"
+
+    @property
     def study(self) -> Path:
         """What commits changed and what test runs showed, an SQLite file that can be deleted at any time."""
         return self.path / "study.db"

@@ -15,6 +15,7 @@ from memory.home import MemoryHome
 from memory.index_access import IndexAccess
 from memory.index_folder import IndexFailure
 from memory.known_answers import KnownAnswer, known_answers
+from memory.known_failures import KnownFailures
 from memory.note_log import NoteLog
 from memory.recall import BUDGET, CANDIDATES, MOST_NOTES, Recall, Recalled, fuse, pack
 from memory.records import Injection, Note, NoteKind, Origin, Tokens
@@ -33,6 +34,7 @@ class NoteStore:
         self.tree = tree
         self.home = home
         self.log = NoteLog(home.notes, home.index)
+        self.failures = KnownFailures(home.failures)
         self._config = config
         self._embedder: Embedder | None = None
         self._index: IndexAccess | None = None
@@ -52,6 +54,7 @@ class NoteStore:
         if self._index:
             self._index.close()
         self.log.__exit__(kind, error, traceback)
+        self.failures.__exit__(kind, error, traceback)
 
     @property
     def index(self) -> IndexAccess:

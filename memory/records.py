@@ -1,6 +1,7 @@
 """The nouns, each a frozen pydantic record: what is written to disk, and the glossary of the project.
 
 Task        what the user asked, at a commit, with the command that checks it
+FailureState  a test that fails, and what stands for all that its outcome hangs on
 Candidate   one attempt's patch, with how it came about
 Vote        which candidates are the same patch, the winner, its share
 Experience  a finished task: candidates, vote, check results
@@ -70,6 +71,16 @@ class CommandRun(Record):
         return self.exit_code == 0
 
 
+class FailureState(Record):
+    """A test that fails, and all that its outcome hangs on."""
+
+    test: str
+    """Its id."""
+    key: str
+    """Equal where the test fails in the same way, is run in the same way, and every file that it can reach is the
+    same: a patch that left it failing once leaves it failing again."""
+
+
 class Check(Record):
     """What was found about one candidate."""
 
@@ -108,8 +119,8 @@ class Candidate(Record):
     fingerprint: str = ""
     """Equal for candidates that are the same patch after normalisation; empty when it abstained."""
     abstained: str | None = None
-    """Why it has no vote: empty, no-op, does not apply, does not parse, touches tests, or in a model's own words why
-    there is no edit; None when it votes."""
+    """Why it has no vote: empty, no-op, does not apply, does not parse, touches tests, known to fail, or in a model's
+    own words why there is no edit; None when it votes."""
     check: Check | None = None
     """None while unchecked, and for good where a candidate with more votes had already passed."""
     tokens: Tokens = Tokens()
@@ -144,6 +155,10 @@ class Experience(Record):
     """Wall-clock seconds per stage, and `total`."""
     notes: tuple[str, ...] = ()
     """Ids of the notes that were recalled."""
+    failing: tuple[FailureState, ...] = ()
+    """The tests that failed before any change, where candidates left one of them failing."""
+    skipped: int = 0
+    """Patches that the model would have tried and that were passed over, because they are known to fail."""
 
     @property
     def patch(self) -> str:

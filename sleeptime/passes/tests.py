@@ -4,7 +4,6 @@ The report of a run is kept by the tree's content, so that nobody runs the tests
 notes are made of what a reader of a task wants to know. A second run on the same tree finds flaky tests.
 """
 
-import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -32,8 +31,6 @@ _MOST_FILES = 100
 _MOST_TESTS = 20
 _MOST_SLOW = 10
 _MOST_SUSPECTS = 50
-_EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(?::|$)")
-"""How the last line of a traceback begins; what explains it is indented."""
 
 
 class TestsFail(UserError):
@@ -161,12 +158,8 @@ def _probed(worktree: Path, study: Study, coverage: _Coverage | None = None) -> 
 
 def _failing(failure: Failure, run: ProbedRun, source: Source) -> FailingTest:
     ran = {line.path for line, tests in run.lines.items() if failure.test in tests and source.is_suspect(line.path)}
-    lines = [line.rstrip() for line in failure.traceback.splitlines() if line.strip()]
-    told = [line for line in lines if _EXCEPTION.match(line)] or lines
     inside = failure.file.removeprefix(f"{source.root}/") if failure.file.startswith(f"{source.root}/") else ""
-    return FailingTest(
-        test=failure.test, file=inside, error=told[-1].strip()[:500] if told else "", ran=tuple(sorted(ran))
-    )
+    return FailingTest(test=failure.test, file=inside, error=failure.error, ran=tuple(sorted(ran)))
 
 
 def _notes(report: TestReport, source: Source, study: Study) -> Iterator[Note]:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.mentions import Line, frames, named_places
+from agent.mentions import Line, frames, named_places, named_tests
 from agent.source import Source
 
 PARSER = '''\
@@ -109,3 +109,32 @@ def test_faulthandler_prints_the_innermost_frame_first(source: Source) -> None:
 @pytest.mark.parametrize("path", ["tests/test_parser.py", ".venv/lib/x.py", "../pkg/parser.py", "nowhere.py", "pkg"])
 def test_a_test_a_foreign_and_a_missing_file_are_no_suspects(source: Source, path: str) -> None:
     assert frames(f'File "{path}", line 1', source) == []
+
+
+A, A_MORE, B = "tests/test_a.py::test_x", "tests/test_a.py::test_x_more", "tests/test_b.py::TestB::test_x"
+CASES = [f"{A}[{i}]" for i in (1, 2)]
+DOTTED = "tests.test_c.C.test_y"
+
+
+@pytest.mark.parametrize(
+    ("text", "tests"),
+    [
+        (f"make {A} pass", [A]),
+        (f"`{A_MORE}`, please.", [A_MORE]),
+        ("tests/test_b.py::TestB fails", [B]),
+        ("test_x_more is wrong", [A_MORE]),
+        ("test_x fails", [A, B]),
+        ("test_x in tests/test_b.py fails", [B]),
+        ("make the failing tests of tests/test_a.py pass", [A, A_MORE]),
+        (f"fix {DOTTED}", [DOTTED]),
+        ("the total is wrong", []),
+        ("test the parser", []),
+    ],
+)
+def test_a_task_names_tests_by_id_function_or_file(text: str, tests: list[str]) -> None:
+    assert named_tests(text, [A, A_MORE, B, DOTTED]) == tests
+
+
+def test_a_name_without_its_parameters_means_all_of_them() -> None:
+    assert named_tests(f"make {A} pass", [*CASES, B]) == CASES
+    assert named_tests(f"make {CASES[1]} pass", [*CASES, B]) == [CASES[1]]

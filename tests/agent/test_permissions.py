@@ -210,3 +210,10 @@ def test_a_question_hides_nothing() -> None:
 def test_a_rule_that_says_nothing_is_a_configuration_error(rule: str) -> None:
     with pytest.raises(ConfigError):
         Permissions(is_sandboxed=False, allow=[rule])
+
+
+def test_the_own_command_may_leave_tests_out() -> None:
+    permissions = Permissions(is_sandboxed=False, own="pytest -q")
+    assert permissions.problem("pytest -q --deselect tests/a.py::test_b") is None
+    assert permissions.problem("pytest -q --deselect x; rm -rf .") is not None
+    assert permissions.problem("pytest -q --pdb x") is not None

@@ -91,3 +91,16 @@ def test_the_log_of_how_likely_answers_are_adds_up_over_the_questions(policy: Po
     found = {answer: None for answer in complete(policy, asked, 1000, 0, template_share=1.0)}
     shares = [sum(np.exp(a.completion.logprob) for a in found if a.asked == index) for index in (0, 1)]
     assert np.allclose(shares, [0.5, 0.5], atol=0.02)
+
+
+def test_what_is_known_to_fail_makes_room_for_the_next_in_rank(policy: Policy) -> None:
+    likely = list(dict.fromkeys(texts(policy, [LARGEST], 18, 1.0)))
+    vain = likely[:5]
+    found = complete(policy, [LARGEST], 7, 0, template_share=1.0, fails=lambda asked, text: text in vain)
+    assert [answer.completion.text for answer in found] == likely[5:] and len(likely) == 12
+
+
+def test_where_all_changes_are_known_to_fail_free_samples_do_not_take_their_place(policy: Policy) -> None:
+    found = complete(policy, [LARGEST], 16, 0, fails=lambda asked, text: True)
+    assert len(found) == 16 * (1 - TEMPLATE_SHARE)
+    assert found != complete(policy, [LARGEST], 4, 0, template_share=0.0)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.sleep_suites import Scene, begin, make_scenes, move_on, repository_names
+from evals.sleep_suites import Scene, begin, first_questions, make_scenes, move_on, repository_names
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +47,9 @@ def test_an_unknown_repository_is_named() -> None:
     with pytest.raises(ValueError, match="no repository 'castle': there are kitchen, library, race"):
         make_scenes("bugs", 1, 0, ["castle"])
     assert repository_names() == ["kitchen", "library", "race"]
+
+
+def test_a_limit_takes_the_first_questions_foreseen_and_not_in_turn(scene: Scene) -> None:
+    (cut,) = first_questions([scene, scene], 3)
+    assert [question.anticipated for question in cut.questions] == [True, False, True]
+    assert [len(each.questions) for each in first_questions([scene, scene], 10)] == [8, 2]
