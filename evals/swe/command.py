@@ -120,6 +120,10 @@ def grade_all(options: SweOptions, given: str | None, timeout: float, by_harness
         model, patches = "gold", harness.gold(options.dataset.instances)
     else:
         model, patches = harness.read_predictions(Path(given) if given else options.out / harness.PREDICTIONS)
+    known = {*(one.instance_id for one in options.dataset.instances), *(row.id for row in options.dataset.malformed)}
+    if unknown := sorted(patches.keys() - known):
+        _say(err, f"{len(unknown)} predictions are of no instance here and are left out, the first: {unknown[0]}")
+        patches = {id: patch for id, patch in patches.items() if id in known}
     if (options.out / "config.json").exists():
         folder = RunFolder.open(options.out)
     else:
@@ -127,7 +131,7 @@ def grade_all(options: SweOptions, given: str | None, timeout: float, by_harness
     bench = Bench(folder, options.dataset)
     grades: dict[str, Grade] = {}
     if by_harness:
-        predictions = folder.path / harness.PREDICTIONS
+        predictions = folder.path / harness.SUBMITTED
         rows = (harness.prediction_row(id, model, patch) for id, patch in patches.items())
         harness.write_predictions(predictions, rows)
         found = harness.evaluate_with_swebench(

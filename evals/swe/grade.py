@@ -29,6 +29,8 @@ from memory.errors import UserError
 from memory.records import Record
 
 Outcome = Literal["resolved", "unresolved", "empty", "error"]
+Fault = Literal["", "infrastructure", "ambiguous"]
+"""What the patch is not to blame for, or may not be: as SWE-bench counts them beside the outcome."""
 
 _APPLY = (("git", "apply"), ("git", "apply", "--3way"), ("git", "apply", "--reject"))
 _FUZZY = "patch --batch --forward --fuzz=5 -p1"
@@ -41,6 +43,7 @@ class Grade(Record):
     outcome: Outcome
     problem: str = ""
     """Of an error, and of tests that gave no result."""
+    fault: Fault = ""
     tests: Transitions | None = None
     reverted: tuple[str, ...] = ()
     """Test files that the prediction had touched."""
@@ -82,7 +85,7 @@ def grade(instance: Instance, patch: str, logs: Path, grading: Grading, sandbox:
             export(mirror, instance.base_commit, place)
             done = _Trial(instance, place, logs, environment, sandbox, grading.timeout).run(patch)
     except (UserError, OSError, RepositoryError, NoEnvironment) as error:
-        done = Grade(instance_id=id, outcome="error", problem=str(error))
+        done = Grade(instance_id=id, outcome="error", problem=str(error), fault="infrastructure")
     done = done.model_copy(update={"seconds": time.monotonic() - began})
     if done.outcome != "error":
         write_whole(logs / "report.json", json.dumps({id: _report(done)}, indent=4))
@@ -113,11 +116,14 @@ class _Trial:
         done = self._git("apply", "--index", "-", stdin=self.instance.test_patch.encode())
         if done.status:
             problem = f"the test patch does not apply: {done.errors.strip().splitlines()[0]}"
-            return Grade(instance_id=id, outcome="error", problem=problem, reverted=reverted)
+            return Grade(instance_id=id, outcome="error", problem=problem, fault="infrastructure", reverted=reverted)
         seconds, timed_out = self._run_tests()
         if timed_out:
             problem = f"the tests ran for more than {self.timeout:g} s"
-            return Grade(instance_id=id, outcome="error", problem=problem, reverted=reverted, test_seconds=seconds)
+            return Grade(
+                instance_id=id, outcome="error", problem=problem, fault="ambiguous", reverted=reverted,
+                test_seconds=seconds,
+            )  # fmt: skip
         text = (self.logs / "test_output.txt").read_text(encoding="utf-8", errors="replace")
         found = read_log(text)
         if found is None:

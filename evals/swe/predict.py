@@ -197,7 +197,7 @@ class _Desk:
         _running.add(process.pid)
         try:
             _process_file(self.place).write_text(str(process.pid))
-            output, errors = process.communicate(stdin, timeout=self.asking.timeout + _GRACE)
+            output, errors = _talk(process, stdin, self.asking.timeout + _GRACE)
         except subprocess.TimeoutExpired:
             raise PredictionError(
                 f"`sleepwright {arguments[0]}` on {self.instance.instance_id} did not end in {self.asking.timeout:g} s."
@@ -229,6 +229,19 @@ class _Desk:
             slept=slept,
             agent_seconds=done.seconds,
         )
+
+
+def _talk(process: "subprocess.Popen[str]", stdin: str, seconds: float) -> tuple[str, str]:
+    """All that it says until it ends. A second at a time: Ray's interrupts wait until something else returns."""
+    deadline = time.monotonic() + seconds
+    given: str | None = stdin
+    while True:
+        try:
+            return process.communicate(given, timeout=max(0.0, min(1.0, deadline - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            given = None  # it is on its way
+            if time.monotonic() >= deadline:
+                raise
 
 
 def _clear(place: Path) -> None:
