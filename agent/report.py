@@ -63,6 +63,7 @@ def result(experience: Experience, applied: bool, meter: Meter | None = None) ->
         "tokens": record["tokens"],
         "seconds": record["seconds"],
         "notes": record["notes"],
+        "adapter": experience.adapter,
         "experience_id": experience.id,
         "applied": applied,
         "cost": meter.dollars if meter else None,

@@ -53,7 +53,7 @@ _ASKING = (
         type=click.Choice(["base", "notes", "adapter", "both"]),
         default="base",
         show_default=True,
-        help="notes: it sleeps on the base commit first; adapter: with --adapters; both.",
+        help="notes: it sleeps on the base commit first. adapter: its model has the active adapter of --adapter-of. both.",
     ),
     click.option("--model", metavar="NAME", help="As for `sleepwright run`.  [default: the embedded one]"),
     click.option("--base-url", metavar="URL", help="As for `sleepwright run`."),
@@ -66,10 +66,11 @@ _ASKING = (
     click.option("--sleep-budget", metavar="TOKENS", type=click.IntRange(min=0), help="For each sleep."),
     click.option("--test", "test_command", metavar="CMD", help="The agent's check.  [default: the row's test_cmd]"),
     click.option(
-        "--adapters",
-        metavar="DIR",
-        type=click.Path(file_okay=False, exists=True, path_type=Path),
-        help="The folder `adapters` of a memory home, whose active one is used.",
+        "--adapter-of",
+        metavar="REPO",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=".",
+        help="The repository that `sleepwright train` or `adapters promote` made an adapter active in.  [default: here]",
     ),
     click.option(
         "--timeout", metavar="S", type=click.FloatRange(min=1), default=1800.0, show_default=True, help="Of the agent."
@@ -198,20 +199,25 @@ def _options(given: Options) -> "SweOptions":
 
 
 def _agent(given: Options) -> "Agent":
-    from evals.swe.command import Agent
+    from evals.swe.command import EMBEDDED, Agent
 
-    if given["arm"] in ("adapter", "both") and given["adapters"] is None:
-        raise click.UsageError(f"--arm {given['arm']} needs --adapters: the adapters of a memory home.")
+    model, adapter = given["model"], None
+    if given["arm"] in ("adapter", "both"):
+        from evals.swe.adapter import find_adapter
+
+        adapter = find_adapter(given["adapter_of"], model, given["base_url"])
+        if adapter.record.base != EMBEDDED:
+            model = adapter.served_name  # a server has it beside its base
     names = {"strategy": "--strategy", "candidates": "--candidates", "seed": "--seed", "max_tokens": "--max-tokens",
              "max_cost": "--max-cost", "price": "--price"}  # fmt: skip
     return Agent(
         arm=given["arm"],
-        model=given["model"],
+        model=model,
         base_url=given["base_url"],
         budget={option: str(given[name]) for name, option in names.items() if given[name] is not None},
         sleep_budget=given["sleep_budget"],
         test_command=given["test_command"],
-        adapters=given["adapters"],
+        adapter=adapter,
         timeout=given["timeout"],
     )
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 from platformdirs import user_cache_path
 from rich.console import Console
 
+from agent.embedded import NAME as EMBEDDED
 from evals import threads
 from evals.run_folder import RunConfig, RunFolder
 from evals.swe import harness, predict, results
@@ -27,6 +28,7 @@ from evals.swe.instances import Dataset
 from evals.swe.mirrors import Mirrors
 from evals.swe.predict import SLEEPWRIGHT, Arm, Asking, Prediction
 from evals.swe.predict import predict as predict_one
+from memory.adapters import Stored
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -60,7 +62,8 @@ class Agent:
     """More options of `sleepwright run` with their values, the same in every arm."""
     sleep_budget: int | None = None
     test_command: str | None = None
-    adapters: Path | None = None
+    adapter: Stored | None = None
+    """Which the arms `adapter` and `both` have; of a served model, `model` is its name."""
     timeout: float = 1800.0
     command: tuple[str, ...] = SLEEPWRIGHT
 
@@ -93,7 +96,7 @@ def predict_all(options: SweOptions, agent: Agent, err: Console) -> Bench:
             "budget": dict(agent.budget),
             "sleep_budget": agent.sleep_budget,
             "test": agent.test_command,
-            "adapters": str(agent.adapters) if agent.adapters else None,
+            "adapter": agent.adapter.record.weights_hash if agent.adapter else None,
             "timeout": agent.timeout,
         },
         conduct={"workers": options.workers, "environment": options.environment},
@@ -184,7 +187,7 @@ def _asking(options: SweOptions, agent: Agent) -> Asking:
         scratch=cache() / "work" / place,
         options=(*model, *budget, *sandbox),
         sleep_options=(*model, *asleep, *sandbox),
-        adapters=agent.adapters,
+        adapter=agent.adapter if agent.adapter and agent.adapter.record.base == EMBEDDED else None,
         test_command=agent.test_command,
         timeout=agent.timeout,
         command=agent.command,
