@@ -1,6 +1,7 @@
-"""What the commands of `sleepwright eval` share: the option --out, drawing the plots, and `eval report`."""
+"""What the commands of `sleepwright eval` share: the option --out, their last words, plots, and `eval report`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from evals.run_folder import RunFolder
+    from evals.run_folder import RunConfig, RunFolder
+    from memory.records import Record
 
 Command = Callable[..., Any]
 
@@ -30,6 +32,35 @@ def new_folder(command: str) -> Path:
     stem = f"{command.replace(' ', '-')}-{now():%Y%m%d-%H%M%S}"
     names = (stem, *(f"{stem}-{number}" for number in range(2, 1000)))
     return next(path for name in names if not (path := Path("runs") / name).exists())
+
+
+@contextmanager
+def keep(config: "RunConfig", out: Path | None) -> "Iterator[tuple[RunFolder, list[Record]]]":
+    """The folder of a run, made before anything is measured, and a list for its samples, which are kept afterwards."""
+    from evals.run_folder import RunFolder
+
+    folder = RunFolder.begin(out or new_folder(config.command), config)
+    samples: list[Record] = []
+    yield folder, samples
+    with folder.samples() as journal:
+        for one in samples:
+            journal.append(one.model_dump(mode="json"))
+
+
+def conclude(folder: "RunFolder", found: Any, as_json: bool, tables: Sequence[str] = ()) -> None:
+    """What was found as JSON on stdout, or as tables, all of them if none are named; then `finish`."""
+    import json
+
+    from rich.console import Console
+
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        for table in folder.tables:
+            if not tables or table.name in tables:
+                table.show(Console())
+                click.echo()
+    finish(folder)
 
 
 def finish(folder: "RunFolder") -> None:

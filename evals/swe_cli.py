@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from evals.run_cli import finish, new_folder, out_option
+from evals.run_cli import conclude, new_folder, out_option
 
 if TYPE_CHECKING:
     from evals.swe.command import Agent, CarryOut, SweOptions
@@ -53,7 +53,7 @@ _ASKING = (
         type=click.Choice(["base", "notes", "adapter", "both"]),
         default="base",
         show_default=True,
-        help="notes: it sleeps on the base commit first. adapter: its model has the active adapter of --adapter-of. both.",
+        help="notes: it sleeps on the base commit first. adapter: with the active adapter of --adapter-of. both.",
     ),
     click.option("--model", metavar="NAME", help="As for `sleepwright run`.  [default: the embedded one]"),
     click.option("--base-url", metavar="URL", help="As for `sleepwright run`."),
@@ -70,7 +70,7 @@ _ASKING = (
         metavar="REPO",
         type=click.Path(file_okay=False, path_type=Path),
         default=".",
-        help="The repository that `sleepwright train` or `adapters promote` made an adapter active in.  [default: here]",
+        help="A repository that `sleepwright train` or `adapters promote` gave an adapter.  [default: here]",
     ),
     click.option(
         "--timeout", metavar="S", type=click.FloatRange(min=1), default=1800.0, show_default=True, help="Of the agent."
@@ -110,7 +110,8 @@ def predict_command(as_json: bool, **given: Any) -> None:
     options, agent = _options(given), _agent(given)
     bench = _predict(options, agent)
     made = bench.predictions()
-    _tell(as_json, bench, {"predictions": {id: one.model_dump(mode="json") for id, one in made.items()}}, [])
+    found = {id: one.model_dump(mode="json") for id, one in made.items()}
+    conclude(bench.folder, {"folder": str(bench.folder.path), "predictions": found}, as_json, ["predictions"])
 
 
 @swe.command(name="grade")
@@ -154,22 +155,8 @@ def _grade(options: "SweOptions", given: str | None, timeout: float, by_harness:
 
     bench = grade_all(options, given, timeout, by_harness, Console(stderr=True))
     [summary] = bench.folder.path.glob(f"*.{RUN_ID}.json")
-    _tell(as_json, bench, json.loads(summary.read_text()), ["rates", "difficulty", "cost"])
-
-
-def _tell(as_json: bool, bench: Any, found: Options, tables: list[str]) -> None:
-    import json
-
-    from rich.console import Console
-
-    if as_json:
-        click.echo(json.dumps({"folder": str(bench.folder.path), **found}))
-    else:
-        for table in bench.folder.tables:
-            if table.name in tables:
-                table.show(Console())
-                click.echo()
-    finish(bench.folder)
+    found = {"folder": str(bench.folder.path), **json.loads(summary.read_text())}
+    conclude(bench.folder, found, as_json, ["rates", "difficulty", "cost"])
 
 
 def _options(given: Options) -> "SweOptions":

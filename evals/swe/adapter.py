@@ -22,12 +22,13 @@ def find_adapter(repo: Path, model: str | None, base_url: str | None) -> Stored:
     active = active_ids(history(home))
     if is_served(model, base_url):
         served = sorted(active.keys() - {NAME})
-        base = model if model in active else served[0] if len(served) == 1 else None
+        base = served[0] if len(served) == 1 and model not in active else model or ""
     else:
         base = NAME
     if base not in active:
+        whose = "embedded" if base == NAME else "served"
         raise PredictionError(
-            f"No adapter is active for the {'served' if base != NAME else 'embedded'} model in {str(repository.root)!r}: "
+            f"No adapter is active for the {whose} model in {str(repository.root)!r}: "
             "`sleepwright train --once` there makes one, `sleepwright adapters promote ID` makes one active, and "
             "--adapter-of names another repository."
         )

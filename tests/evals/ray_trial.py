@@ -37,7 +37,9 @@ def always_die(number: int) -> str:
 
 def main(folder: Path) -> dict[str, Any]:
     (folder / "tries").mkdir()
-    survived = list(carry_out(partial(die_once, folder / "tries"), range(6), lambda number, why: (number, 0), workers=2))
+    survived = list(
+        carry_out(partial(die_once, folder / "tries"), range(6), lambda number, why: (number, 0), workers=2)
+    )
     hopeless = list(carry_out(always_die, [1], lambda number, why: why, workers=1))
     options = SweOptions(
         dataset=load(read_rows(folder / "rows.jsonl")),
@@ -64,6 +66,6 @@ def main(folder: Path) -> dict[str, Any]:
 if __name__ == "__main__":
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
-        print(json.dumps(main(Path(sys.argv[1]).resolve())))
+        sys.stdout.write(json.dumps(main(Path(sys.argv[1]).resolve())) + "\n")
     finally:
         ray.shutdown()

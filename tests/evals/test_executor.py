@@ -57,7 +57,11 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     (folder / "agent.py").write_text(AGENT.replace("ANSWER", repr(json.dumps(ANSWER))))
     command = [sys.executable, str(Path(__file__).with_name("ray_trial.py")), str(folder)]
     done = subprocess.run(
-        command, env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}, capture_output=True, text=True, timeout=280
+        command,
+        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr
     calls = [line.split() for line in (folder / "calls").read_text().splitlines()]
