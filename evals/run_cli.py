@@ -99,18 +99,21 @@ def report(folders: tuple[Path, ...], out: Path, as_json: bool) -> None:
 
     from rich.console import Console
 
-    from evals import paired
-    from evals.report_page import compare_runs, page
+    from evals.report_page import compare_runs, page, tables
     from evals.run_folder import RunFolder, write_whole
 
     runs = [RunFolder.open(folder) for folder in folders]
     for run in runs:
         _draw(run)
     comparisons = compare_runs(runs)
-    write_whole(out, page(runs, comparisons))
+    drawing = None
+    if find_spec("matplotlib"):
+        from evals.plots import draw as drawing
+    write_whole(out, page(runs, comparisons, drawing))
     if as_json:
         click.echo(json.dumps({"page": str(out), "comparisons": [one.model_dump() for one in comparisons]}))
         return
-    if comparisons:
-        paired.table(comparisons).show(Console())
+    for table in tables(comparisons):
+        table.show(Console())
+        click.echo()
     click.echo(f"{out} has {len(runs)} {'run' if len(runs) == 1 else 'runs'}", err=True)

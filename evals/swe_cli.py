@@ -186,14 +186,15 @@ def _options(given: Options) -> "SweOptions":
 
 
 def _agent(given: Options) -> "Agent":
-    from evals.swe.command import EMBEDDED, Agent
+    from agent.embedded import NAME
+    from evals.swe.command import Agent
 
     model, adapter = given["model"], None
     if given["arm"] in ("adapter", "both"):
         from evals.swe.adapter import find_adapter
 
         adapter = find_adapter(given["adapter_of"], model, given["base_url"])
-        if adapter.record.base != EMBEDDED:
+        if adapter.record.base != NAME:
             model = adapter.served_name  # a server has it beside its base
     names = {"strategy": "--strategy", "candidates": "--candidates", "seed": "--seed", "max_tokens": "--max-tokens",
              "max_cost": "--max-cost", "price": "--price"}  # fmt: skip
