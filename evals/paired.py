@@ -133,7 +133,7 @@ def fewest_changes() -> int:
 
 
 def table(comparisons: Sequence[Comparison], name: str = "comparison") -> Table:
-    """Of several with the same first run, which has the first row."""
+    """Of several with the same first run, a row for each."""
     first = comparisons[0]
     return Table(
         name=name,
@@ -142,20 +142,18 @@ def table(comparisons: Sequence[Comparison], name: str = "comparison") -> Table:
         "(McNemar's, where items are solved or not), Holm's where there are several. Where fewer than "
         f"{fewest_changes()} items change, nothing can be told from noise.",
         columns=(
-            *(Column(name="run"), Column(name="items"), Column(name="mean", format=".3f")),
+            *(Column(name="run"), Column(name="items")),
+            *(Column(name="mean", format=".3f"), Column(name="against", format=".3f")),
             *(Column(name=heading, format="+.3f") for heading in ("difference", "from", "to")),
             *(Column(name="gained"), Column(name="lost")),
             *(Column(name="p", format=".4f"), Column(name="p, Holm", format=".4f"), Column(name="verdict")),
         ),
-        rows=(
-            (first.first, first.items, first.first_mean, *[None] * 7, ""),
-            *(
-                (
-                    *(c.second, c.items, c.second_mean, c.difference, c.low, c.high),
-                    *(c.gained, c.lost, c.p, c.p_holm, c.verdict),
-                )
-                for c in comparisons
-            ),
+        rows=tuple(
+            (
+                *(c.second, c.items, c.second_mean, c.first_mean, c.difference, c.low, c.high),
+                *(c.gained, c.lost, c.p, c.p_holm, c.verdict),
+            )
+            for c in comparisons
         ),
     )
 

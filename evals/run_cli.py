@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from evals.report_page import Draw
     from evals.run_folder import RunConfig, RunFolder
     from memory.records import Record
 
@@ -70,13 +71,20 @@ def finish(folder: "RunFolder") -> None:
     click.echo(f"kept in {folder.path}; `sleepwright eval report {folder.path}` makes a page of it", err=True)
 
 
-def _draw(folder: "RunFolder") -> bool:
-    """Whether all plots of the folder are drawn."""
-    missing = [chart for chart in folder.charts if not (folder.plots / f"{chart.name}.svg").exists()]
+def _drawer() -> "Draw | None":
+    """None without matplotlib."""
     if not find_spec("matplotlib"):
-        return not missing
+        return None
     from evals.plots import draw
 
+    return draw
+
+
+def _draw(folder: "RunFolder") -> bool:
+    """Whether all plots of the folder are drawn."""
+    draw = _drawer()
+    if draw is None:
+        return all((folder.plots / f"{chart.name}.svg").exists() for chart in folder.charts)
     for chart in folder.charts:
         draw(chart, folder.plots)
     return True
@@ -106,10 +114,7 @@ def report(folders: tuple[Path, ...], out: Path, as_json: bool) -> None:
     for run in runs:
         _draw(run)
     comparisons = compare_runs(runs)
-    drawing = None
-    if find_spec("matplotlib"):
-        from evals.plots import draw as drawing
-    write_whole(out, page(runs, comparisons, drawing))
+    write_whole(out, page(runs, comparisons, _drawer()))
     if as_json:
         click.echo(json.dumps({"page": str(out), "comparisons": [one.model_dump() for one in comparisons]}))
         return

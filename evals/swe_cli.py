@@ -21,10 +21,10 @@ _SHARED = (
         metavar="FILE|NAME",
         default="own",
         show_default=True,
-        help="Instances in SWE-bench's fields: JSON, JSON lines, Parquet, a data set on the Hub, or the suite that "
-        "comes with sleepwright.",
+        help="Instances in SWE-bench's fields: JSON, JSON lines, Parquet, a folder of a data set, one on the Hub, or "
+        "the suite that comes with sleepwright.",
     ),
-    click.option("--split", default="test", show_default=True, help="Of a data set on the Hub."),
+    click.option("--split", default="test", show_default=True, help="Of a folder, or on the Hub."),
     click.option("--ids", metavar="A,B", help="Only these instances."),
     click.option("--workers", metavar="N", type=click.IntRange(min=1), default=1, show_default=True),
     click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True),
@@ -111,7 +111,7 @@ def predict_command(as_json: bool, **given: Any) -> None:
     bench = _predict(options, agent)
     made = bench.predictions()
     found = {id: one.model_dump(mode="json") for id, one in made.items()}
-    conclude(bench.folder, {"folder": str(bench.folder.path), "predictions": found}, as_json, ["predictions"])
+    conclude(bench.folder, {"folder": str(bench.folder.path), "predictions": found}, as_json, ["cost"])
 
 
 @swe.command(name="grade")
@@ -222,6 +222,10 @@ def _dataset(given: Options) -> "Dataset":
         from evals.swe.hub import read_parquet
 
         return load(read_parquet(path))
+    if path.is_dir():
+        from evals.swe.hub import read_folder
+
+        return load(read_folder(path, given["split"]))
     if path.exists() or path.suffix in (".json", ".jsonl"):
         return load(read_rows(path))
     from evals.swe.hub import read_hub

@@ -114,6 +114,7 @@ def predict_all(options: SweOptions, agent: Agent, err: Console) -> Bench:
     for place, one in enumerate(bench.keep_predictions(made, agent.name), start=known + 1):
         why = f": {one.problem}" if one.problem else ""
         _say(err, f"{place:4}/{total} {one.status:12} {one.instance_id} ({one.agent_seconds:.1f} s){why}")
+    bench.folder.add_table(results.cost_table(list(bench.predictions().values()), []))
     return bench
 
 
@@ -158,7 +159,7 @@ def grade_all(options: SweOptions, given: str | None, timeout: float, by_harness
 def _write_results(bench: Bench, found: Mapping[str, Any], grades: Mapping[str, Grade]) -> None:
     folder, dataset = bench.folder, bench.dataset
     predictions = bench.predictions()
-    folder.add_table(results.rates_table(folder.config.label, found))
+    folder.add_table(results.rates_table(folder.config.label, found, predictions.values()))
     folder.add_table(results.groups_table(dataset, grades))
     folder.add_table(results.cost_table(list(predictions.values()), list(grades.values())))
     folder.add_table(results.instances_table(dataset, predictions, grades))
