@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo test vllm test-vllm ttrl test-ttrl clean
+.PHONY: setup demo test vllm test-vllm ttrl test-ttrl swebench test-swebench clean
 
 setup: .venv/.installed
 
@@ -59,5 +59,18 @@ ttrl: .venv-ttrl/.installed
 test-ttrl: setup ttrl
 	@$(BIN)/python -m pytest -m ttrl tests/ttrl_adapter tests/evals
 
+# What reads and runs evaluations elsewhere: SWE-bench's own package, and a Ray cluster on this machine.
+SWEBENCH_BIN := .venv-swebench/bin
+swebench: .venv-swebench/.installed
+
+.venv-swebench/.installed: pyproject.toml
+	@echo "installing SWE-bench and Ray into .venv-swebench (1.1 GB, one to four minutes)"
+	@rm -rf .venv-swebench && $(PYTHON) -m venv .venv-swebench
+	@$(SWEBENCH_BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --editable '.[dev,ray,swebench]'
+	@touch $@
+
+test-swebench: swebench
+	@$(SWEBENCH_BIN)/python -m pytest -m swebench tests/evals
+
 clean:
-	rm -rf .venv .venv-vllm .venv-ttrl build dist *.egg-info demo-repo
+	rm -rf .venv .venv-vllm .venv-ttrl .venv-swebench build dist *.egg-info demo-repo

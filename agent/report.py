@@ -64,6 +64,7 @@ def result(experience: Experience, applied: bool, meter: Meter | None = None) ->
         "seconds": record["seconds"],
         "notes": record["notes"],
         "skipped": experience.skipped,
+        "adapter": experience.adapter,
         "experience_id": experience.id,
         "applied": applied,
         "cost": meter.dollars if meter else None,

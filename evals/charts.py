@@ -29,10 +29,11 @@ class Chart(Record):
     title: str
     x_label: str
     y_label: str
-    kind: Literal["lines", "bars", "points"] = "lines"
+    kind: Literal["lines", "bars", "points", "differences"] = "lines"
+    """Differences are those to a zero line."""
     series: tuple[Series, ...]
     categories: tuple[str, ...] = ()
-    """Of bars, from the left."""
+    """Of bars and differences, from the left."""
     x_scale: Literal["linear", "log2", "log10"] = "linear"
     y_range: tuple[float, float] | None = None
     """None to fit the values."""
@@ -42,7 +43,7 @@ class Chart(Record):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         for series in self.series:
-            places = len(self.categories if self.kind == "bars" else series.x)
+            places = len(self.categories if self.kind in ("bars", "differences") else series.x)
             if len(series.y) != places or {len(series.low), len(series.high)} - {0, places}:
                 raise ValueError(f"the series {series.label!r} of the chart {self.name!r} has another length")
             if len(series.low) != len(series.high) or len(series.names) not in (0, places):

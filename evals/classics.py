@@ -16,9 +16,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from evals.charts import Chart, Series
+from evals.estimates import wilson_interval
 from evals.repositories import commit_all, start_repository
+from evals.tables import Cell, Column, Table
 from memory.records import Record, Status
 
 REQUEST = "make the failing tests pass"
@@ -124,6 +127,65 @@ def attempt(classic: Classic, command: Sequence[str]) -> Attempt:
         return Attempt(
             name=classic.name, kind=classic.bug.kind, status="error", seconds=time.monotonic() - began, problem=problem
         )
+
+
+def tables(attempts: Sequence[Attempt]) -> list[Table]:
+    """The share that was solved; then a row for each program."""
+    solved, total = sum(one.solved for one in attempts), len(attempts)
+    seconds = sum(one.seconds for one in attempts) / total
+    rows: list[tuple[Cell, ...]] = [
+        (
+            *(one.name, one.kind, "solved" if one.solved else one.status, f"{one.votes}/{one.candidates}"),
+            *(one.distinct, one.seconds, one.problem or ""),
+        )
+        for one in attempts
+    ]
+    return [
+        Table(
+            name="programs",
+            caption="Every program: the votes of the winner, the different patches, the seconds of the command.",
+            columns=(
+                *(Column(name=name) for name in ("program", "kind of bug", "result", "votes", "distinct")),
+                Column(name="seconds", format=".1f"),
+                Column(name="problem"),
+            ),
+            rows=tuple(rows),
+        ),
+        Table(
+            name="solved",
+            caption="Solved, of all programs, with the 95 % Wilson interval.",
+            columns=(
+                *(Column(name="programs"), Column(name="solved")),
+                *(Column(name=name, format=".1%") for name in ("rate", "from", "to")),
+                Column(name="seconds each", format=".1f"),
+            ),
+            rows=((total, solved, solved / total, *wilson_interval(solved, total), seconds),),
+        ),
+    ]
+
+
+def chart(attempts: Sequence[Attempt]) -> Chart:
+    """The share that was solved by kind of bug, with intervals."""
+    kinds = sorted({one.kind for one in attempts})
+    groups = [[one.solved for one in attempts if one.kind == kind] for kind in kinds]
+    intervals = [wilson_interval(sum(group), len(group)) for group in groups]
+    series = Series(
+        label="solved",
+        y=tuple(sum(group) / len(group) for group in groups),
+        low=tuple(low for low, _ in intervals),
+        high=tuple(high for _, high in intervals),
+    )
+    return Chart(
+        name="solved", title="Solved programs, with the 95 % Wilson interval", x_label="kind of bug", y_label="solved",
+        kind="bars", categories=tuple(kinds), series=(series,), y_range=(0.0, 1.0), percent=True,
+    )  # fmt: skip
+
+
+def as_json(attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """Solved, total, the ends of the interval, and the attempts."""
+    solved, total = sum(one.solved for one in attempts), len(attempts)
+    rows = [{**one.model_dump(), "solved": one.solved} for one in attempts]
+    return {"solved": solved, "total": total, "interval": wilson_interval(solved, total), "attempts": rows}
 
 
 def _run(classic: Classic, command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:

@@ -1,28 +1,30 @@
 """`sleepwright eval daemon`."""
 
+from pathlib import Path
+
 import click
+
+from evals.run_cli import conclude, keep, out_option
 
 
 @click.command()
 @click.option("--rounds", type=click.IntRange(min=1), default=20, show_default=True, help="Times that it gives way.")
 @click.option("--kills", type=click.IntRange(min=0), default=50, show_default=True, help="SIGKILLs at random moments.")
 @click.option("--rest", type=click.FloatRange(min=1), default=20.0, show_default=True, help="Seconds of waiting.")
+@out_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def daemon(rounds: int, kills: int, rest: float, as_json: bool) -> int:
+def daemon(rounds: int, kills: int, rest: float, out: Path | None, as_json: bool) -> int:
     """The daemon with the real sleep: how fast it gives way, what waiting costs, what kills leave behind.
 
     Exit code 1 where a note was lost or doubled.
     """
-    import json
+    from evals.daemon_trial import measure, table
+    from evals.run_folder import RunConfig
 
-    from rich.console import Console
-
-    from evals.daemon_trial import measure
-    from evals.report import show_trial
-
-    trial = measure(rounds, kills, rest, lambda text: click.echo(text, err=True))
-    if as_json:
-        click.echo(json.dumps(trial.model_dump()))
-    else:
-        show_trial(trial, Console())
+    options = {"rounds": rounds, "kills": kills, "rest": rest}
+    with keep(RunConfig.of("daemon", f"{kills} kills", options), out) as (folder, samples):
+        trial = measure(rounds, kills, rest, lambda text: click.echo(text, err=True))
+        samples.append(trial)
+        folder.add_table(table(trial))
+    conclude(folder, trial.model_dump(), as_json)
     return 1 if trial.lost or trial.doubled else 0

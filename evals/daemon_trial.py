@@ -6,6 +6,7 @@ How fast it gives way, what it costs while it waits, and what fifty kills leave 
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ import psutil
 from agent.errors import RepositoryError
 from evals.own_memory import own_memory
 from evals.repositories import commit_all, start_repository
+from evals.tables import Column, Table
 from memory.config import MemoryConfig
 from memory.note_store import NoteStore
 from memory.records import Record
@@ -49,6 +51,29 @@ class Trial(Record):
     doubled: int
     """Notes that it has twice, or that the other has not."""
     notes: int
+
+
+def table(trial: Trial) -> Table:
+    """One row."""
+    return Table(
+        name="daemon",
+        caption="Seconds from the user's return until nothing of a sleep is left, and from SIGINT until a sleep in the "
+        "foreground has ended; CPU ms a second of waiting; what kills at random moments left of the notes that an "
+        "undisturbed sleep has.",
+        columns=(
+            *(Column(name="gone after, median", format=".2f"), Column(name="longest", format=".2f")),
+            *(Column(name="foreground, median", format=".2f"), Column(name="its longest", format=".2f")),
+            *(Column(name="times"), Column(name="waiting", format=".1f")),
+            *(Column(name=name) for name in ("kills", "notes", "lost", "doubled")),
+        ),
+        rows=(
+            (
+                *(statistics.median(trial.yields), max(trial.yields), statistics.median(trial.ends), max(trial.ends)),
+                *(len(trial.yields), 1000 * trial.waiting_cpu),
+                *(trial.kills, trial.notes, trial.lost, trial.doubled),
+            ),
+        ),
+    )
 
 
 class Stuck(Exception):

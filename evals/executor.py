@@ -13,6 +13,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 RETRIES = 3
+_FAREWELL = 15.0  # seconds for what is cancelled to end what it has started
 
 
 def carry_out(
@@ -51,6 +52,8 @@ def carry_out(
     finally:
         for reference in running:  # not by force: a task ends what it has started
             ray.cancel(reference)
+        if running:
+            ray.wait(list(running), num_returns=len(running), timeout=_FAREWELL)
         if is_ours:
             ray.shutdown()
 

@@ -267,6 +267,24 @@ def recall_table(answers: Sequence[Answer]) -> Table:
     )
 
 
+def gain_table(answers: Sequence[Answer]) -> Table:
+    """What was gained at 5, and what an answer costs."""
+    mean, low, high = gain(answers, 5)
+    seconds = sorted(answer.seconds for answer in answers)[len(answers) // 2]
+    return Table(
+        name="gain",
+        caption="Recall@5 above BM25's with the 95 % bootstrap interval over questions; the median of CPU seconds a "
+        "question; the newest files, and what their words take.",
+        columns=(
+            Column(name="questions"),
+            *(Column(name=name, format="+.1%") for name in ("recall@5", "from", "to")),
+            Column(name="CPU s", format=".2f"),
+            *(Column(name="files"), Column(name="MB", format=".1f")),
+        ),
+        rows=((len(answers), mean, low, high, seconds, answers[-1].files, answers[-1].index_bytes / 1e6),),
+    )
+
+
 def recall_chart(answers: Sequence[Answer]) -> Chart:
     """The same as curves."""
     depths = tuple(map(float, DEPTHS))

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tarfile
 import venv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -20,7 +20,9 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from agent.errors import ConfigError
+from evals.charts import Chart, Series
 from evals.repositories import commit_all, start_repository
+from evals.tables import Column, Table
 from memory.records import Record
 
 DJANGO = "django==5.2.7"
@@ -109,26 +111,45 @@ def measure(tool: Tool, rounds: int, tell: Tell) -> Measured:
     return Measured(tool=tool.name, steps=tuple(steps), cache_megabytes=size / 1e6)
 
 
-def markdown(measured: list[Measured]) -> str:
-    """A table: a row for each step, two columns for each tool."""
-    tools = [one.tool for one in measured]
-    columns = [f"{tool}, {what}" for tool in tools for what in ("map", "whole process")]
-    head = ["CPU seconds", *columns, *(f"{tool}: times the map of {tools[0]}" for tool in tools[1:])]
-    rows = [head, ["---", *["---:"] * (len(head) - 1)]]
+def tables(measured: Sequence[Measured]) -> list[Table]:
+    """CPU seconds, a row for each step with two columns for each tool; then memory and cache, a row for each tool."""
+    first, *others = [one.tool for one in measured]
+    seconds = tuple(
+        Column(name=f"{tool}, {what}", format=".2f") for tool in (first, *others) for what in ("map", "whole process")
+    )
+    ratios = tuple(Column(name=f"{tool}: times the map of {first}", format=".0f") for tool in others)
+    rows = []
     for steps in zip(*(one.steps for one in measured), strict=True):
-        cells = [cell for step in steps for cell in (f"{step.map_seconds:.2f}", _seconds(step.process_seconds))]
-        ratios = [f"{step.map_seconds / steps[0].map_seconds:.0f}" for step in steps[1:]]
-        rows.append([steps[0].name, *cells, *ratios])
-    for name, values in (
-        ("peak memory, MB", [f"{max(step.peak_megabytes for step in one.steps):.0f}" for one in measured]),
-        ("cache, MB", [f"{one.cache_megabytes:.1f}" for one in measured]),
-    ):
-        rows.append([name, *(cell for value in values for cell in ("", value)), *[""] * (len(tools) - 1)])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        cells = [cell for step in steps for cell in (step.map_seconds, step.process_seconds)]
+        rows.append((steps[0].name, *cells, *(step.map_seconds / steps[0].map_seconds for step in steps[1:])))
+    sizes = tuple((one.tool, max(step.peak_megabytes for step in one.steps), one.cache_megabytes) for one in measured)
+    return [
+        Table(
+            name="map",
+            caption=f"CPU seconds for a repository map of {DJANGO}: of the map alone, and of the whole process.",
+            columns=(Column(name="step"), *seconds, *ratios),
+            rows=tuple(rows),
+        ),
+        Table(
+            name="size",
+            caption="Megabytes: the most memory of any step, and what is left on disk.",
+            columns=(Column(name="tool"), Column(name="peak", format=".0f"), Column(name="cache", format=".1f")),
+            rows=sizes,
+        ),
+    ]
 
 
-def _seconds(seconds: float | None) -> str:
-    return "" if seconds is None else f"{seconds:.2f}"
+def chart(measured: Sequence[Measured]) -> Chart:
+    """CPU seconds of the map alone, the tools side by side."""
+    return Chart(
+        name="map",
+        title=f"A repository map of {DJANGO}",
+        x_label="step",
+        y_label="CPU seconds",
+        kind="bars",
+        categories=tuple(step.name for step in measured[0].steps),
+        series=tuple(Series(label=one.tool, y=tuple(step.map_seconds for step in one.steps)) for one in measured),
+    )
 
 
 def _process(tool: Tool, prompts: tuple[str, ...]) -> list[Step]:

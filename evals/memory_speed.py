@@ -8,13 +8,14 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
 from evals.repositories import commit_all, start_repository
+from evals.tables import Column, Table
 from memory.config import MemoryConfig
 from memory.experiences import new_id
 from memory.home import MemoryHome
@@ -58,6 +59,17 @@ def measure(notes: int, files: int, rounds: int) -> list[Measured]:
         measured[-1] = measured[-1].model_copy(update={"size": f"{broken[-1]} stale"})
         measured.append(_timed("recall", rounds * 5, lambda: store.recall(_sentence(chance, _QUESTION))))
         return measured
+
+
+def table(steps: Sequence[Measured]) -> Table:
+    """A row for each step."""
+    names = ("CPU seconds", "p50", "p95")
+    return Table(
+        name="memory",
+        caption="Seconds: the median of the CPU's, and the wall clock's median and 95th percentile.",
+        columns=(Column(name="step"), *(Column(name=name, format=".3f") for name in names), Column(name="size")),
+        rows=tuple((one.step, one.cpu, one.p50, one.p95, one.size) for one in steps),
+    )
 
 
 @contextmanager

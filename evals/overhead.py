@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from agent.scripted_server import Body, Scripted, ScriptedServer, call
+from evals.charts import Chart, Series
 from evals.repositories import commit_all, start_repository
+from evals.tables import Column, Table
 from memory.errors import UserError
 from memory.records import Record
 
@@ -81,6 +83,42 @@ def measure(mini: Path | None, steps: Sequence[int], kinds: Sequence[Commands], 
                 )
                 found.append(cost)
     return found
+
+
+def table(costs: Sequence[Cost]) -> Table:
+    """A row for each program, kind of commands and number of steps."""
+    return Table(
+        name="overhead",
+        caption="The framework's own CPU time; what it has saved at the end; what passes until the first request.",
+        columns=(
+            *(Column(name="program"), Column(name="commands"), Column(name="steps")),
+            Column(name="CPU ms a step", format=".1f"),
+            Column(name="saved KiB", format=".0f"),
+            Column(name="CPU s to the first request", format=".2f"),
+        ),
+        rows=tuple(
+            (one.program, one.commands, one.steps, one.cpu_ms_per_step, one.saved_kib, one.start_cpu_seconds)
+            for one in costs
+        ),
+    )
+
+
+def chart(costs: Sequence[Cost]) -> Chart:
+    """CPU time of a step, the programs side by side."""
+    runs = list(dict.fromkeys((one.commands, one.steps) for one in costs))
+    by_run = {(one.program, one.commands, one.steps): one.cpu_ms_per_step for one in costs}
+    return Chart(
+        name="overhead",
+        title="What a step costs beside the model and its commands",
+        x_label="commands, steps",
+        y_label="CPU ms a step",
+        kind="bars",
+        categories=tuple(f"{commands}, {steps}" for commands, steps in runs),
+        series=tuple(
+            Series(label=program, y=tuple(by_run[program, *run] for run in runs))
+            for program in dict.fromkeys(one.program for one in costs)
+        ),
+    )
 
 
 def make_mini(folder: Path) -> Path:

@@ -64,6 +64,20 @@ def _bars(axes: Axes, chart: Chart, series: Series, number: int) -> None:
         places, series.y, width, color=_COLOURS[number % len(_COLOURS)], label=series.label, yerr=_reach(series),
         capsize=3,
     )  # fmt: skip
+    _name_categories(axes, chart)
+
+
+def _differences(axes: Axes, chart: Chart, series: Series, number: int) -> None:
+    axes.axhline(0, color="black", linewidth=1)
+    axes.errorbar(
+        range(len(series.y)), series.y, yerr=_reach(series), fmt=_MARKERS[number % len(_MARKERS)], capsize=5,
+        color=_COLOURS[number % len(_COLOURS)], label=series.label,
+    )  # fmt: skip
+    axes.margins(x=0.5 / len(series.y))
+    _name_categories(axes, chart)
+
+
+def _name_categories(axes: Axes, chart: Chart) -> None:
     slanted = sum(map(len, chart.categories)) > 60
     axes.set_xticks(range(len(chart.categories)), chart.categories, rotation=30 if slanted else 0)
     if slanted:
@@ -89,4 +103,4 @@ def _reach(series: Series) -> list[list[float]] | None:
     return [list(down), list(up)]
 
 
-_DRAWN = {"lines": _line, "bars": _bars, "points": _points}
+_DRAWN = {"lines": _line, "bars": _bars, "points": _points, "differences": _differences}

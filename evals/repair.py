@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from math import inf
@@ -19,6 +19,8 @@ from agent.fix_templates import Variants
 from agent.function_view import END, MARKS, answer, prompt, read_answer
 from agent.policy import Policy
 from agent.ranked_answers import TEMPERATURE, TEMPLATE_SHARE, Asked, complete
+from evals.charts import Chart, Series
+from evals.tables import Column, Table
 from memory.records import Record
 from ttrl_adapter.bugs import Bug, break_function
 from ttrl_adapter.corpus import read_functions
@@ -110,28 +112,56 @@ class Sampling:
     seed: int = 0
 
 
-def measure(cases: Sequence[Case], policy: Policy, sampling: Sampling, progress: Callable[[int], None]) -> list[Repair]:
-    """Sample answers for every case and count the right ones."""
-    found = []
+def measure(cases: Sequence[Case], policy: Policy, sampling: Sampling) -> Iterator[Repair]:
+    """Sample answers for every case that the policy can read, and count the right ones."""
     for i, case in enumerate(cases):
         if policy.count(case.question) + 64 <= policy.limit:
-            found.append(_attempt(case, policy, replace(sampling, seed=sampling.seed + i)))
-        progress(i + 1)
-    return found
+            yield _attempt(case, policy, replace(sampling, seed=sampling.seed + i))
 
 
-def table(repairs: Sequence[Repair]) -> list[tuple[str, list[str]]]:
-    """Rows (name, cells): all, then by kind of bug; the cells are those of HEADINGS, rates in per cent."""
-    kinds = sorted({r.kind for r in repairs})
-    groups = [("all", list(repairs)), *((kind, [r for r in repairs if r.kind == kind]) for kind in kinds)]
-    return [
-        (name, [str(len(group)), *(f"{100 * value:.1f}" for value in rates(group)), f"{surprise(group):.2f}"])
-        for name, group in groups
-    ]
+RATES = ("pass@1", "maj@n", "pass@8", "pass@64", "first", "first 8", "any")
 
 
-HEADINGS = ("n", "pass@1", "maj@n", "pass@8", "pass@64", "first", "first 8", "any", "nats")
-"""pass@k and maj@n of free samples; first, first 8 and any of the command's answers in the order of its checks."""
+def table(repairs: Sequence[Repair]) -> Table:
+    """A row for all, then for each kind of bug."""
+    return Table(
+        name="repair",
+        caption="In per cent: pass@k and maj@n of free samples; first, first 8 and any of the command's answers in the "
+        "order of its checks. Nats of the right answer.",
+        columns=(
+            *(Column(name="kind of bug"), Column(name="n")),
+            *(Column(name=name, format=".1f") for name in RATES),
+            Column(name="nats", format=".2f"),
+        ),
+        rows=tuple(
+            (name, len(group), *(100 * value for value in rates(group)), surprise(group))
+            for name, group in _by_kind(repairs).items()
+        ),
+    )
+
+
+def chart(repairs: Sequence[Repair]) -> Chart:
+    """The command's answers by kind of bug."""
+    groups = _by_kind(repairs)
+    series = tuple(
+        Series(label=name, y=tuple(rates(group)[RATES.index(name)] for group in groups.values()))
+        for name in ("first", "first 8", "any")
+    )
+    return Chart(
+        name="repair", title="The right answer is the command's first, among its first 8, among all",
+        x_label="kind of bug", y_label="functions", kind="bars", categories=tuple(groups), series=series,
+        y_range=(0.0, 1.0), percent=True,
+    )  # fmt: skip
+
+
+def scores(repairs: Sequence[Repair]) -> dict[str, float]:
+    """For each function, by its place, whether the right answer is among the command's first 8."""
+    return {f"{place:04}": float(one.rank is not None and one.rank <= 8) for place, one in enumerate(repairs)}
+
+
+def _by_kind(repairs: Sequence[Repair]) -> dict[str, list[Repair]]:
+    kinds = sorted({one.kind for one in repairs})
+    return {"all": list(repairs), **{kind: [one for one in repairs if one.kind == kind] for kind in kinds}}
 
 
 def rates(group: Sequence[Repair]) -> list[float]:

@@ -1,6 +1,7 @@
-"""What the commands of `sleepwright eval` share: the option --out, drawing the plots, and `eval report`."""
+"""What the commands of `sleepwright eval` share: the option --out, their last words, plots, and `eval report`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from evals.run_folder import RunFolder
+    from evals.report_page import Draw
+    from evals.run_folder import RunConfig, RunFolder
+    from memory.records import Record
 
 Command = Callable[..., Any]
 
@@ -32,6 +35,35 @@ def new_folder(command: str) -> Path:
     return next(path for name in names if not (path := Path("runs") / name).exists())
 
 
+@contextmanager
+def keep(config: "RunConfig", out: Path | None) -> "Iterator[tuple[RunFolder, list[Record]]]":
+    """The folder of a run, made before anything is measured, and a list for its samples, which are kept afterwards."""
+    from evals.run_folder import RunFolder
+
+    folder = RunFolder.begin(out or new_folder(config.command), config)
+    samples: list[Record] = []
+    yield folder, samples
+    with folder.samples() as journal:
+        for one in samples:
+            journal.append(one.model_dump(mode="json"))
+
+
+def conclude(folder: "RunFolder", found: Any, as_json: bool, tables: Sequence[str] = ()) -> None:
+    """What was found as JSON on stdout, or as tables, all of them if none are named; then `finish`."""
+    import json
+
+    from rich.console import Console
+
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        for table in folder.tables:
+            if not tables or table.name in tables:
+                table.show(Console())
+                click.echo()
+    finish(folder)
+
+
 def finish(folder: "RunFolder") -> None:
     """Draw its plots, where matplotlib is, and say where everything lies, on stderr."""
     if folder.charts and not _draw(folder):
@@ -39,13 +71,20 @@ def finish(folder: "RunFolder") -> None:
     click.echo(f"kept in {folder.path}; `sleepwright eval report {folder.path}` makes a page of it", err=True)
 
 
-def _draw(folder: "RunFolder") -> bool:
-    """Whether all plots of the folder are drawn."""
-    missing = [chart for chart in folder.charts if not (folder.plots / f"{chart.name}.svg").exists()]
+def _drawer() -> "Draw | None":
+    """None without matplotlib."""
     if not find_spec("matplotlib"):
-        return not missing
+        return None
     from evals.plots import draw
 
+    return draw
+
+
+def _draw(folder: "RunFolder") -> bool:
+    """Whether all plots of the folder are drawn."""
+    draw = _drawer()
+    if draw is None:
+        return all((folder.plots / f"{chart.name}.svg").exists() for chart in folder.charts)
     for chart in folder.charts:
         draw(chart, folder.plots)
     return True
@@ -68,18 +107,18 @@ def report(folders: tuple[Path, ...], out: Path, as_json: bool) -> None:
 
     from rich.console import Console
 
-    from evals import paired
-    from evals.report_page import compare_runs, page
+    from evals.report_page import compare_runs, page, tables
     from evals.run_folder import RunFolder, write_whole
 
     runs = [RunFolder.open(folder) for folder in folders]
     for run in runs:
         _draw(run)
     comparisons = compare_runs(runs)
-    write_whole(out, page(runs, comparisons))
+    write_whole(out, page(runs, comparisons, _drawer()))
     if as_json:
         click.echo(json.dumps({"page": str(out), "comparisons": [one.model_dump() for one in comparisons]}))
         return
-    if comparisons:
-        paired.table(comparisons).show(Console())
+    for table in tables(comparisons):
+        table.show(Console())
+        click.echo()
     click.echo(f"{out} has {len(runs)} {'run' if len(runs) == 1 else 'runs'}", err=True)

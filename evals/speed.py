@@ -6,11 +6,12 @@ Baselines: the same engine asked for one sample at a time, and transformers on t
 import importlib.util
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from agent.function_view import MARKS, prompt
 from agent.policy import Policy
+from evals.tables import Column, Table
 from memory.records import Record
 
 PROMPT_TOKENS = 300
@@ -55,6 +56,16 @@ def measure(folder: Path, rounds: int) -> list[Timing]:
     medians = [(name, _median(step, rounds)) for name, step in steps]
     base = medians[1][1]
     return [Timing(step=n, seconds=s, ratio=s / base if i > 0 else None) for i, (n, s) in enumerate(medians)]
+
+
+def table(timings: Sequence[Timing]) -> Table:
+    """A row for each step."""
+    return Table(
+        name="speed",
+        caption="Median seconds, and how many times as long as the samples together it takes.",
+        columns=(Column(name="step"), Column(name="seconds", format=".3f"), Column(name="ratio", format=".1f")),
+        rows=tuple((one.step, one.seconds, one.ratio) for one in timings),
+    )
 
 
 def _median(step: Callable[[], object], rounds: int) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from evals.run_cli import finish, new_folder, out_option
+from evals.run_cli import conclude, new_folder, out_option
 
 if TYPE_CHECKING:
     from evals.swe.command import Agent, CarryOut, SweOptions
@@ -21,10 +21,10 @@ _SHARED = (
         metavar="FILE|NAME",
         default="own",
         show_default=True,
-        help="Instances in SWE-bench's fields: JSON, JSON lines, Parquet, a data set on the Hub, or the suite that "
-        "comes with sleepwright.",
+        help="Instances in SWE-bench's fields: JSON, JSON lines, Parquet, a folder of a data set, one on the Hub, or "
+        "the suite that comes with sleepwright.",
     ),
-    click.option("--split", default="test", show_default=True, help="Of a data set on the Hub."),
+    click.option("--split", default="test", show_default=True, help="Of a folder, or on the Hub."),
     click.option("--ids", metavar="A,B", help="Only these instances."),
     click.option("--workers", metavar="N", type=click.IntRange(min=1), default=1, show_default=True),
     click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True),
@@ -53,7 +53,7 @@ _ASKING = (
         type=click.Choice(["base", "notes", "adapter", "both"]),
         default="base",
         show_default=True,
-        help="notes: it sleeps on the base commit first; adapter: with --adapters; both.",
+        help="notes: it sleeps on the base commit first. adapter: with the active adapter of --adapter-of. both.",
     ),
     click.option("--model", metavar="NAME", help="As for `sleepwright run`.  [default: the embedded one]"),
     click.option("--base-url", metavar="URL", help="As for `sleepwright run`."),
@@ -66,10 +66,11 @@ _ASKING = (
     click.option("--sleep-budget", metavar="TOKENS", type=click.IntRange(min=0), help="For each sleep."),
     click.option("--test", "test_command", metavar="CMD", help="The agent's check.  [default: the row's test_cmd]"),
     click.option(
-        "--adapters",
-        metavar="DIR",
-        type=click.Path(file_okay=False, exists=True, path_type=Path),
-        help="The folder `adapters` of a memory home, whose active one is used.",
+        "--adapter-of",
+        metavar="REPO",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=".",
+        help="A repository that `sleepwright train` or `adapters promote` gave an adapter.  [default: here]",
     ),
     click.option(
         "--timeout", metavar="S", type=click.FloatRange(min=1), default=1800.0, show_default=True, help="Of the agent."
@@ -109,7 +110,8 @@ def predict_command(as_json: bool, **given: Any) -> None:
     options, agent = _options(given), _agent(given)
     bench = _predict(options, agent)
     made = bench.predictions()
-    _tell(as_json, bench, {"predictions": {id: one.model_dump(mode="json") for id, one in made.items()}}, [])
+    found = {id: one.model_dump(mode="json") for id, one in made.items()}
+    conclude(bench.folder, {"folder": str(bench.folder.path), "predictions": found}, as_json, ["cost"])
 
 
 @swe.command(name="grade")
@@ -153,22 +155,8 @@ def _grade(options: "SweOptions", given: str | None, timeout: float, by_harness:
 
     bench = grade_all(options, given, timeout, by_harness, Console(stderr=True))
     [summary] = bench.folder.path.glob(f"*.{RUN_ID}.json")
-    _tell(as_json, bench, json.loads(summary.read_text()), ["rates", "difficulty", "cost"])
-
-
-def _tell(as_json: bool, bench: Any, found: Options, tables: list[str]) -> None:
-    import json
-
-    from rich.console import Console
-
-    if as_json:
-        click.echo(json.dumps({"folder": str(bench.folder.path), **found}))
-    else:
-        for table in bench.folder.tables:
-            if table.name in tables:
-                table.show(Console())
-                click.echo()
-    finish(bench.folder)
+    found = {"folder": str(bench.folder.path), **json.loads(summary.read_text())}
+    conclude(bench.folder, found, as_json, ["rates", "difficulty", "cost"])
 
 
 def _options(given: Options) -> "SweOptions":
@@ -198,20 +186,26 @@ def _options(given: Options) -> "SweOptions":
 
 
 def _agent(given: Options) -> "Agent":
+    from agent.embedded import NAME
     from evals.swe.command import Agent
 
-    if given["arm"] in ("adapter", "both") and given["adapters"] is None:
-        raise click.UsageError(f"--arm {given['arm']} needs --adapters: the adapters of a memory home.")
+    model, adapter = given["model"], None
+    if given["arm"] in ("adapter", "both"):
+        from evals.swe.adapter import find_adapter
+
+        adapter = find_adapter(given["adapter_of"], model, given["base_url"])
+        if adapter.record.base != NAME:
+            model = adapter.served_name  # a server has it beside its base
     names = {"strategy": "--strategy", "candidates": "--candidates", "seed": "--seed", "max_tokens": "--max-tokens",
              "max_cost": "--max-cost", "price": "--price"}  # fmt: skip
     return Agent(
         arm=given["arm"],
-        model=given["model"],
+        model=model,
         base_url=given["base_url"],
         budget={option: str(given[name]) for name, option in names.items() if given[name] is not None},
         sleep_budget=given["sleep_budget"],
         test_command=given["test_command"],
-        adapters=given["adapters"],
+        adapter=adapter,
         timeout=given["timeout"],
     )
 
@@ -228,6 +222,10 @@ def _dataset(given: Options) -> "Dataset":
         from evals.swe.hub import read_parquet
 
         return load(read_parquet(path))
+    if path.is_dir():
+        from evals.swe.hub import read_folder
+
+        return load(read_folder(path, given["split"]))
     if path.exists() or path.suffix in (".json", ".jsonl"):
         return load(read_rows(path))
     from evals.swe.hub import read_hub

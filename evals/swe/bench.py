@@ -99,4 +99,4 @@ def unfinished_prediction(arm: str, instance: Instance, problem: str) -> Predict
 
 def unfinished_grade(submission: Submission, problem: str) -> Grade:
     """Of a prediction that no worker could finish grading."""
-    return Grade(instance_id=submission.instance.instance_id, outcome="error", problem=problem)
+    return Grade(instance_id=submission.instance.instance_id, outcome="error", problem=problem, fault="infrastructure")

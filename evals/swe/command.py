@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 from platformdirs import user_cache_path
 from rich.console import Console
 
+from agent.embedded import NAME as EMBEDDED
 from evals import threads
 from evals.run_folder import RunConfig, RunFolder
 from evals.swe import harness, predict, results
@@ -27,6 +28,7 @@ from evals.swe.instances import Dataset
 from evals.swe.mirrors import Mirrors
 from evals.swe.predict import SLEEPWRIGHT, Arm, Asking, Prediction
 from evals.swe.predict import predict as predict_one
+from memory.adapters import Stored
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -60,7 +62,8 @@ class Agent:
     """More options of `sleepwright run` with their values, the same in every arm."""
     sleep_budget: int | None = None
     test_command: str | None = None
-    adapters: Path | None = None
+    adapter: Stored | None = None
+    """Which the arms `adapter` and `both` have; of a served model, `model` is its name."""
     timeout: float = 1800.0
     command: tuple[str, ...] = SLEEPWRIGHT
 
@@ -93,7 +96,7 @@ def predict_all(options: SweOptions, agent: Agent, err: Console) -> Bench:
             "budget": dict(agent.budget),
             "sleep_budget": agent.sleep_budget,
             "test": agent.test_command,
-            "adapters": str(agent.adapters) if agent.adapters else None,
+            "adapter": agent.adapter.record.weights_hash if agent.adapter else None,
             "timeout": agent.timeout,
         },
         conduct={"workers": options.workers, "environment": options.environment},
@@ -111,6 +114,7 @@ def predict_all(options: SweOptions, agent: Agent, err: Console) -> Bench:
     for place, one in enumerate(bench.keep_predictions(made, agent.name), start=known + 1):
         why = f": {one.problem}" if one.problem else ""
         _say(err, f"{place:4}/{total} {one.status:12} {one.instance_id} ({one.agent_seconds:.1f} s){why}")
+    bench.folder.add_table(results.cost_table(list(bench.predictions().values()), []))
     return bench
 
 
@@ -120,6 +124,10 @@ def grade_all(options: SweOptions, given: str | None, timeout: float, by_harness
         model, patches = "gold", harness.gold(options.dataset.instances)
     else:
         model, patches = harness.read_predictions(Path(given) if given else options.out / harness.PREDICTIONS)
+    known = {*(one.instance_id for one in options.dataset.instances), *(row.id for row in options.dataset.malformed)}
+    if unknown := sorted(patches.keys() - known):
+        _say(err, f"{len(unknown)} predictions are of no instance here and are left out, the first: {unknown[0]}")
+        patches = {id: patch for id, patch in patches.items() if id in known}
     if (options.out / "config.json").exists():
         folder = RunFolder.open(options.out)
     else:
@@ -127,7 +135,7 @@ def grade_all(options: SweOptions, given: str | None, timeout: float, by_harness
     bench = Bench(folder, options.dataset)
     grades: dict[str, Grade] = {}
     if by_harness:
-        predictions = folder.path / harness.PREDICTIONS
+        predictions = folder.path / harness.SUBMITTED
         rows = (harness.prediction_row(id, model, patch) for id, patch in patches.items())
         harness.write_predictions(predictions, rows)
         found = harness.evaluate_with_swebench(
@@ -151,7 +159,7 @@ def grade_all(options: SweOptions, given: str | None, timeout: float, by_harness
 def _write_results(bench: Bench, found: Mapping[str, Any], grades: Mapping[str, Grade]) -> None:
     folder, dataset = bench.folder, bench.dataset
     predictions = bench.predictions()
-    folder.add_table(results.rates_table(folder.config.label, found))
+    folder.add_table(results.rates_table(folder.config.label, found, predictions.values()))
     folder.add_table(results.groups_table(dataset, grades))
     folder.add_table(results.cost_table(list(predictions.values()), list(grades.values())))
     folder.add_table(results.instances_table(dataset, predictions, grades))
@@ -180,7 +188,7 @@ def _asking(options: SweOptions, agent: Agent) -> Asking:
         scratch=cache() / "work" / place,
         options=(*model, *budget, *sandbox),
         sleep_options=(*model, *asleep, *sandbox),
-        adapters=agent.adapters,
+        adapter=agent.adapter if agent.adapter and agent.adapter.record.base == EMBEDDED else None,
         test_command=agent.test_command,
         timeout=agent.timeout,
         command=agent.command,

@@ -4,7 +4,9 @@ What a prediction does to test files is undone first: an edited or deleted one i
 Files are those of SWE-bench's harness: patch.diff, eval.sh, run_instance.log, test_output.txt, report.json.
 """
 
+import hashlib
 import json
+import os
 import re
 import shlex
 import shutil
@@ -29,8 +31,11 @@ from memory.errors import UserError
 from memory.records import Record
 
 Outcome = Literal["resolved", "unresolved", "empty", "error"]
+Fault = Literal["", "infrastructure", "ambiguous"]
+"""What the patch is not to blame for, or may not be: as SWE-bench counts them beside the outcome."""
 
 _APPLY = (("git", "apply"), ("git", "apply", "--3way"), ("git", "apply", "--reject"))
+_MOST_OUTPUT = 64 << 20  # bytes
 _FUZZY = "patch --batch --forward --fuzz=5 -p1"
 
 
@@ -41,7 +46,10 @@ class Grade(Record):
     outcome: Outcome
     problem: str = ""
     """Of an error, and of tests that gave no result."""
+    fault: Fault = ""
     tests: Transitions | None = None
+    asked: str = ""
+    """A hash of the row, the patch and the kind of environment."""
     reverted: tuple[str, ...] = ()
     """Test files that the prediction had touched."""
     test_seconds: float = 0.0
@@ -64,13 +72,14 @@ class Grading:
 def grade(instance: Instance, patch: str, logs: Path, grading: Grading, sandbox: Sandbox) -> Grade:
     """Grade the patch and write the files of the harness into `logs`. Never raises but for an interrupt.
 
-    What is there for the same patch is taken as it is.
+    What is there for the same patch and row is taken as it is.
     """
     began = time.monotonic()
     id = instance.instance_id
     if not patch.strip():
         return Grade(instance_id=id, outcome="empty")
-    if known := _known(instance, patch, logs):
+    asked = _asked(instance, patch, grading.kind)
+    if known := _known(asked, logs):
         return known
     shutil.rmtree(logs, ignore_errors=True)
     write_whole(logs / "patch.diff", patch)
@@ -82,8 +91,8 @@ def grade(instance: Instance, patch: str, logs: Path, grading: Grading, sandbox:
             export(mirror, instance.base_commit, place)
             done = _Trial(instance, place, logs, environment, sandbox, grading.timeout).run(patch)
     except (UserError, OSError, RepositoryError, NoEnvironment) as error:
-        done = Grade(instance_id=id, outcome="error", problem=str(error))
-    done = done.model_copy(update={"seconds": time.monotonic() - began})
+        done = Grade(instance_id=id, outcome="error", problem=str(error), fault="infrastructure")
+    done = done.model_copy(update={"seconds": time.monotonic() - began, "asked": asked})
     if done.outcome != "error":
         write_whole(logs / "report.json", json.dumps({id: _report(done)}, indent=4))
         write_whole(logs / "grade.json", done.model_dump_json())
@@ -110,14 +119,16 @@ class _Trial:
             return Grade(instance_id=id, outcome="error", problem="the patch does not apply")
         self._note(APPLIED)
         reverted = self._revert_tests()
-        done = self._git("apply", "--index", "-", stdin=self.instance.test_patch.encode())
-        if done.status:
-            problem = f"the test patch does not apply: {done.errors.strip().splitlines()[0]}"
-            return Grade(instance_id=id, outcome="error", problem=problem, reverted=reverted)
+        if wrong := self._apply_test_patch():
+            problem = f"the test patch does not apply: {wrong}"
+            return Grade(instance_id=id, outcome="error", problem=problem, fault="infrastructure", reverted=reverted)
         seconds, timed_out = self._run_tests()
         if timed_out:
             problem = f"the tests ran for more than {self.timeout:g} s"
-            return Grade(instance_id=id, outcome="error", problem=problem, reverted=reverted, test_seconds=seconds)
+            return Grade(
+                instance_id=id, outcome="error", problem=problem, fault="ambiguous", reverted=reverted,
+                test_seconds=seconds,
+            )  # fmt: skip
         text = (self.logs / "test_output.txt").read_text(encoding="utf-8", errors="replace")
         found = read_log(text)
         if found is None:
@@ -151,6 +162,13 @@ class _Trial:
                 return True
             self._clean()
         return False
+
+    def _apply_test_patch(self) -> str:
+        """What is wrong with it; "" where nothing is, or there is none: the tests are in the repository already."""
+        if not self.instance.test_patch.strip():
+            return ""
+        done = self._git("apply", "--index", "-", stdin=self.instance.test_patch.encode())
+        return (done.errors.strip().splitlines() or ["git gave no reason"])[0] if done.status else ""
 
     def _clean(self) -> None:
         self._git("reset", "--hard", "--quiet")
@@ -194,6 +212,8 @@ class _Trial:
         if done.timed_out:
             with log.open("a", encoding="utf-8") as file:
                 file.write(f"\n\nTimeout error: {self.timeout:g} seconds exceeded.")
+        if log.stat().st_size > _MOST_OUTPUT:  # its end is cut off, and with it the mark that makes it a result
+            os.truncate(log, _MOST_OUTPUT)
         shutil.copyfile(log, self.logs / "test_output.txt")
         return done.seconds, done.timed_out
 
@@ -221,14 +241,18 @@ def _paths(patch: str) -> list[str]:
     return re.findall(r"^\+\+\+ b/(.+?)\t?$", patch, re.MULTILINE)
 
 
-def _known(instance: Instance, patch: str, logs: Path) -> Grade | None:
-    """What an earlier grading of the same patch found."""
+def _asked(instance: Instance, patch: str, kind: Kind) -> str:
+    text = json.dumps([instance.row, patch, kind], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _known(asked: str, logs: Path) -> Grade | None:
+    """What an earlier grading of the same found."""
     try:
-        if (logs / "patch.diff").read_text(encoding="utf-8", errors="surrogateescape") == patch:
-            return Grade.model_validate_json((logs / "grade.json").read_bytes())
+        known = Grade.model_validate_json((logs / "grade.json").read_bytes())
     except (OSError, ValueError):
-        pass
-    return None
+        return None
+    return known if known.asked == asked else None
 
 
 def _report(done: Grade) -> dict[str, Any]:

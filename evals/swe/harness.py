@@ -4,18 +4,22 @@ Resolved is counted over all instances of the data set, not over those that were
 """
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from evals.errors import DatasetError, HarnessError
 from evals.run_folder import write_whole
-from evals.swe.grade import Grade, Outcome
+from evals.swe.grade import Fault, Grade, Outcome
 from evals.swe.instances import Dataset, Instance, read_rows
 
 PREDICTIONS = "predictions.jsonl"
+SUBMITTED = "submitted.jsonl"
+"""Those of them that SWE-bench's harness was given."""
 
 
 def prediction_row(instance_id: str, model: str, patch: str) -> dict[str, str]:
@@ -61,6 +65,9 @@ def summary(dataset: Dataset, submitted: Iterable[str], grades: Mapping[str, Gra
     def of(*outcomes: Outcome) -> list[str]:
         return sorted(id for id in ids if id in grades and grades[id].outcome in outcomes)
 
+    def blamed(fault: Fault) -> list[str]:
+        return sorted(id for id in ids if id in grades and grades[id].fault == fault)
+
     lists = {
         "completed_ids": of("resolved", "unresolved"),
         "incomplete_ids": sorted(id for id in ids if id not in grades and id not in malformed),
@@ -68,8 +75,8 @@ def summary(dataset: Dataset, submitted: Iterable[str], grades: Mapping[str, Gra
         "submitted_ids": sorted(submitted),
         "resolved_ids": of("resolved"),
         "unresolved_ids": of("unresolved"),
-        "infra_failure_ids": [],
-        "ambiguous_failure_ids": [],
+        "infra_failure_ids": blamed("infrastructure"),
+        "ambiguous_failure_ids": blamed("ambiguous"),
         "error_ids": sorted({*of("error"), *malformed}),
     }
     problems = {id: grade.problem for id, grade in sorted(grades.items()) if grade.problem}
@@ -79,8 +86,8 @@ def summary(dataset: Dataset, submitted: Iterable[str], grades: Mapping[str, Gra
         "completed_instances": len(lists["completed_ids"]),
         "resolved_instances": len(lists["resolved_ids"]),
         "unresolved_instances": len(lists["unresolved_ids"]),
-        "infra_failure_instances": 0,
-        "ambiguous_failure_instances": 0,
+        "infra_failure_instances": len(lists["infra_failure_ids"]),
+        "ambiguous_failure_instances": len(lists["ambiguous_failure_ids"]),
         "empty_patch_instances": len(lists["empty_patch_ids"]),
         "error_instances": len(lists["error_ids"]),
         **lists,
@@ -99,9 +106,13 @@ def evaluate_with_swebench(
     dataset: Dataset, predictions: Path, out: Path, run_id: str, workers: int, timeout: float
 ) -> dict[str, Any]:
     """Hand the predictions to the harness that is installed, and read its summary. HarnessError where it cannot run."""
-    command = shutil.which("swebench")
+    # Beside our own Python first, whose environment need not be activated.
+    places = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    command = shutil.which("swebench", path=places)
     if command is None:
-        raise HarnessError("SWE-bench's harness is not installed: pip install swebench, or grade without --harness.")
+        raise HarnessError(
+            "SWE-bench's harness is not installed: pip install 'sleepwright[swebench]', or grade without --harness."
+        )
     if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True).returncode:
         raise HarnessError("SWE-bench's harness needs Docker, which does not run here: grade without --harness.")
     if old := [one.instance_id for one in dataset.instances if "image" not in one.row]:

@@ -20,6 +20,7 @@ def _tests(value: object) -> object:
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
 _Repo = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")]
 _Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
+_Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value))]
 _Tests = Annotated[tuple[str, ...], BeforeValidator(_tests)]
 
 
@@ -49,7 +50,9 @@ class Instance(BaseModel):
     test_patch: str
     fail_to_pass: _Tests = Field(validation_alias=AliasChoices("FAIL_TO_PASS", "fail_to_pass"), min_length=1)
     pass_to_pass: _Tests = Field(validation_alias=AliasChoices("PASS_TO_PASS", "pass_to_pass"), default=())
-    version: str = ""
+    version: _Text = ""
+    environment_setup_commit: Annotated[_Text, Field(pattern=r"^([0-9a-f]{40}([0-9a-f]{24})?)?$")] = ""
+    """Whose dependencies the tests need; "" for those of the base commit."""
     difficulty: str = ""
     test_cmd: str = ""
     """What runs the repository's tests, "python" being that of its environment; "" for pytest."""

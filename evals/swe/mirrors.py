@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,8 +37,10 @@ class Mirrors:
         with exclusively(target):
             if target.exists():  # another worker was first
                 return target
-            unfinished = target.with_name(f".{target.name}.unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
+            # A clone that outlived its evaluation, which was killed, may still be writing to the first of them.
+            for left in target.parent.glob(f".{target.name}.*.unfinished"):
+                shutil.rmtree(left, ignore_errors=True)
+            unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent))
             source = f"{self.clones_from}/{repo}"
             done = run_git(target.parent, "clone", "--quiet", "--mirror", source, unfinished, env=ENVIRONMENT)
             if done.status:
@@ -48,12 +51,15 @@ class Mirrors:
 
 
 @contextmanager
-def exclusively(path: Path) -> Iterator[None]:
-    """One process or thread at a time makes what is to be at `path`."""
+def exclusively(path: Path) -> Iterator[int]:
+    """One process or thread at a time makes what is to be at `path`.
+
+    The lock is a file that a child may inherit: it then lasts until the child has ended too, also where we are killed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock
     finally:
         os.close(lock)

@@ -1,7 +1,7 @@
 """Asks the agent for one instance's patch: in a repository cut at the base commit, with a memory of its own.
 
 The arms have the same model, options and budget. `notes` and `both` sleep first, on the cut repository; `adapter` and
-`both` begin with the adapters that they are given. The agent is the command `sleepwright run`, a process of its own.
+`both` begin with the adapter that they are given. The agent is the command `sleepwright run`, a process of its own.
 """
 
 import json
@@ -21,11 +21,14 @@ from threading import Event
 from typing import Any, Literal, NamedTuple
 
 from evals.errors import PredictionError
+from evals.swe import adapter
 from evals.swe.cut import cut, leaks
 from evals.swe.environment import Environment, Kind, open_environment
 from evals.swe.instances import Instance
 from evals.swe.mirrors import Mirrors
+from memory.adapters import Stored
 from memory.errors import UserError
+from memory.home import MemoryHome
 from memory.records import Record, Tokens
 
 Arm = Literal["base", "notes", "adapter", "both"]
@@ -58,6 +61,8 @@ class Prediction(Record):
     patch: str = ""
     candidates: int = 0
     votes: int = 0
+    adapter: str | None = None
+    """Id of the one that the agent's model had."""
     notes: tuple[str, ...] = ()
     """Ids of the notes that were recalled."""
     tokens: Tokens = Tokens()
@@ -83,8 +88,8 @@ class Asking:
     """Of `sleepwright run`, the same in every arm."""
     sleep_options: tuple[str, ...] = ()
     """Of `sleepwright sleep`."""
-    adapters: Path | None = None
-    """The adapters of a memory home, for the arms that use one."""
+    adapter: Stored | None = None
+    """Of the embedded model, for the arms that have one; a served model's is named like a model."""
     test_command: str | None = None
     """In the place of the rows' own; "" for none."""
     timeout: float = 1800.0
@@ -143,8 +148,8 @@ class _Desk:
             raise PredictionError(f"The repository of {instance.instance_id} leaks: {found[0]}.")
         test = self._test_command(environment)
         variables = {**os.environ, **environment.variables, "SLEEPWRIGHT_HOME": str(self.place / "memory")}
-        if asking.adapters and asking.arm in ("adapter", "both"):
-            self._bring_adapters(asking.adapters, variables)
+        if asking.adapter:
+            self._bring(asking.adapter, variables)
         slept = self._sleep(test, variables) if asking.arm in ("notes", "both") else None
         options = ["--json", "--no-apply", "--test", test, "--timeout", f"{asking.timeout:g}", *asking.options]
         # The problem comes by stdin: it may be long, and may begin with a dash.
@@ -168,7 +173,7 @@ class _Desk:
         options = ["sleep", "--once", "--json", "--test", test, *self.asking.sleep_options]
         done = self._run(options, variables)
         if done.status:
-            raise PredictionError(f"The sleep on {self.instance.instance_id} failed: {done.last_words}")
+            raise PredictionError(f"The sleep on {self.instance.instance_id} failed: {_reason(done)}")
         passes = json.loads(done.output)["passes"].values()
         return Slept(
             seconds=done.seconds,
@@ -176,13 +181,13 @@ class _Desk:
             tokens=sum((Tokens.model_validate(count["tokens"]) for count in passes), Tokens()),
         )
 
-    def _bring_adapters(self, adapters: Path, variables: dict[str, str]) -> None:
+    def _bring(self, stored: Stored, variables: dict[str, str]) -> None:
         """Into the memory of this repository, which `log` makes."""
         self._run(["log"], variables)
-        homes = [folder for folder in (self.place / "memory").iterdir() if folder.is_dir()]
+        homes = [folder for folder in (self.place / "memory").glob("*") if folder.is_dir()]
         if len(homes) != 1:
             raise PredictionError(f"The memory of {self.instance.instance_id} could not be made.")
-        shutil.copytree(adapters, homes[0] / "adapters")
+        adapter.bring(stored, MemoryHome(homes[0]))
 
     def _run(self, arguments: Sequence[str], variables: dict[str, str], stdin: str = "") -> _Finished:
         """A command of the agent on the repository. Ended, with all that it started, when its time is up."""
@@ -197,7 +202,7 @@ class _Desk:
         _running.add(process.pid)
         try:
             _process_file(self.place).write_text(str(process.pid))
-            output, errors = process.communicate(stdin, timeout=self.asking.timeout + _GRACE)
+            output, errors = _talk(process, stdin, self.asking.timeout + _GRACE)
         except subprocess.TimeoutExpired:
             raise PredictionError(
                 f"`sleepwright {arguments[0]}` on {self.instance.instance_id} did not end in {self.asking.timeout:g} s."
@@ -213,9 +218,12 @@ class _Desk:
         try:
             said: dict[str, Any] = json.loads(done.output)
         except ValueError:
-            said = {"status": "error", "error": f"exit code {done.status}: {done.last_words}"}
+            said = {"status": "error"}
         if said["status"] == "error":
-            raise PredictionError(str(said["error"]))
+            raise PredictionError(_reason(done))
+        given = self.asking.adapter
+        if given and said["adapter"] != given.record.id:
+            raise PredictionError(f"The agent did not use the adapter {given.record.id}: {done.last_words}")
         return Prediction(
             instance_id=self.instance.instance_id,
             arm=self.asking.arm,
@@ -223,12 +231,34 @@ class _Desk:
             patch=said["patch"],
             candidates=len(said["candidates"]),
             votes=said["vote"]["votes"],
+            adapter=said["adapter"],
             notes=tuple(said["notes"]),
             tokens=Tokens.model_validate(said["tokens"]),
             dollars=said["cost"],
             slept=slept,
             agent_seconds=done.seconds,
         )
+
+
+def _reason(done: _Finished) -> str:
+    """Why a command failed, in its own words."""
+    try:
+        return str(json.loads(done.output)["error"])
+    except (ValueError, KeyError, TypeError):
+        return f"exit code {done.status}: {done.last_words}"
+
+
+def _talk(process: "subprocess.Popen[str]", stdin: str, seconds: float) -> tuple[str, str]:
+    """All that it says until it ends. A second at a time: Ray's interrupts wait until something else returns."""
+    deadline = time.monotonic() + seconds
+    given: str | None = stdin
+    while True:
+        try:
+            return process.communicate(given, timeout=max(0.0, min(1.0, deadline - time.monotonic())))
+        except subprocess.TimeoutExpired:
+            given = None  # it is on its way
+            if time.monotonic() >= deadline:
+                raise
 
 
 def _clear(place: Path) -> None:

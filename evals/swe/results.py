@@ -1,7 +1,7 @@
 """The tables and the plot of an evaluation, from its predictions and grades."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -15,8 +15,9 @@ from evals.tables import Cell, Column, Table
 _OUTCOMES: tuple[Outcome, ...] = ("resolved", "unresolved", "empty", "error")
 
 
-def rates_table(label: str, found: Mapping[str, Any]) -> Table:
+def rates_table(label: str, found: Mapping[str, Any], predictions: Iterable[Prediction]) -> Table:
     """One row: how many of all instances are resolved, with the interval, and what became of the others."""
+    failed = sum(one.status == "error" for one in predictions)
     total, resolved = found["total_instances"], found["resolved_instances"]
     low, high = wilson_interval(resolved, total)
     counts = (found[f"{name}_instances"] for name in ("unresolved", "empty_patch", "error"))
@@ -27,13 +28,13 @@ def rates_table(label: str, found: Mapping[str, Any]) -> Table:
         Column(name="rate", format=".1%"),
         Column(name="from", format=".1%"),
         Column(name="to", format=".1%"),
-        *(Column(name=name) for name in ("unresolved", "empty", "error", "not graded")),
+        *(Column(name=name) for name in ("unresolved", "empty", "error", "not graded", "agent failed")),
     )
     return Table(
         name="rates",
-        caption="Resolved, of all instances, with the 95 % Wilson interval.",
+        caption="Resolved, of all instances, with the 95 % Wilson interval. Where the agent failed the patch is empty.",
         columns=columns,
-        rows=((label, total, resolved, resolved / total, low, high, *counts, len(found["incomplete_ids"])),),
+        rows=((label, total, resolved, resolved / total, low, high, *counts, len(found["incomplete_ids"]), failed),),
     )
 
 
@@ -122,7 +123,7 @@ def cost_table(predictions: Sequence[Prediction], grades: Sequence[Grade]) -> Ta
     return Table(
         name="cost",
         caption="Wall-clock seconds summed over workers; whole / own is what evaluating adds to the agent, its sleep "
-        "and the tests.",
+        "and the tests, the making of environments included.",
         columns=(
             *(Column(name=f"{name} s", format=".1f") for name in ("agent", "sleep", "tests", "whole")),
             Column(name="whole / own", format=".2f"),

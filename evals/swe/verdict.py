@@ -51,10 +51,10 @@ def read_log(text: str) -> dict[str, Status] | None:
         return None
     found: dict[str, Status] = {}
     for status, said in _LINE.findall(inside):
-        # As SWE-bench names them: parameters with a space in them are cut there.
+        # SWE-bench cuts names at a space, which parameters may have; data sets made elsewhere have them whole.
         name = said.split()[0]
         if not (status == "SKIPPED" and _COUNT.match(name)):
-            found[name] = status
+            found[name] = found[said.partition(" - ")[0].rstrip()] = status
     code = re.search(rf"{re.escape(EXIT_CODE)}: (-?\d+)", after)
     has_failed = any(status in ("FAILED", "ERROR") for status in found.values())
     if not found or (code and int(code[1]) and not has_failed):
@@ -87,8 +87,6 @@ def _look_up(test: str, found: Mapping[str, Status]) -> Status | None:
     """Of an id that the data set has cut within its parameters, the status that all it could mean agree on."""
     if test in found:
         return found[test]
-    if " " in test and test.split()[0] in found:
-        return found[test.split()[0]]
     if test.count("[") > test.count("]"):
         meant = [status for name, status in found.items() if name.startswith(test)]
         if meant and len({status in _PASSING for status in meant}) == 1:

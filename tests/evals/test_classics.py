@@ -11,7 +11,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from evals.classics import Attempt, Classic, attempt, evaluate, load_classics
+from evals.classics import Attempt, Classic, as_json, attempt, evaluate, load_classics, tables
+from evals.programs_cli import _attempt_all
+from evals.run_folder import RunConfig, RunFolder
 
 CLASSICS = load_classics()
 each_classic = pytest.mark.parametrize("classic", CLASSICS, ids=lambda classic: classic.name)
@@ -130,3 +132,41 @@ def test_a_failing_program_ends_nothing_and_the_order_is_kept(tmp_path: Path) ->
 
     assert [(one.name, one.solved) for one in made] == [(one.name, one.name != failing) for one in CLASSICS[:3]]
     assert sorted(one.name for one in heard) == [one.name for one in made]
+
+
+ATTEMPTS = [
+    Attempt(
+        name="sort", kind="slice", status="passed", votes=9, candidates=16, distinct=3, agreement=0.5625, seconds=2.0
+    ),
+    Attempt(name="heap", kind="negation", status="error", seconds=4.0, problem="no [model]"),
+]
+
+
+def test_a_row_says_result_votes_time_and_problem() -> None:
+    programs, solved = tables(ATTEMPTS)
+
+    assert programs.shown[0] == ["sort", "slice", "solved", "9/16", "3", "2.0", ""]
+    assert programs.shown[1][2:] == ["error", "0/0", "0", "4.0", "no [model]"]
+    assert solved.shown == [["2", "1", "50.0%", "9.5%", "90.5%", "3.0"]]
+
+
+def test_json_says_the_same() -> None:
+    found = as_json(ATTEMPTS)
+
+    assert (found["solved"], found["total"]) == (1, 2)
+    assert [one["solved"] for one in found["attempts"]] == [True, False]
+
+
+def test_a_run_that_was_cut_asks_only_for_what_is_missing(tmp_path: Path) -> None:
+    first, second = (classic.name for classic in CLASSICS[:2])
+    config = RunConfig.of("classics", label="1 candidates", options={"programs": 2, "candidates": 1})
+    folder = RunFolder.begin(tmp_path / "run", config)
+    with folder.samples() as samples:
+        samples.append(ATTEMPTS[0].model_copy(update={"name": first}).model_dump(mode="json"))
+        samples.append(ATTEMPTS[1].model_copy(update={"name": second}).model_dump(mode="json"))
+    body = f"import sys\nassert {second!r} in sys.argv[-1]\nprint({json.dumps(RESULT)!r})"
+
+    made = _attempt_all(folder, CLASSICS[:2], script(tmp_path / "command.py", body), 1)
+
+    assert [one.solved for one in made] == [True, True]
+    assert [sample["name"] for sample in folder.read_samples()] == [first, second, second]

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from evals.estimates import wilson_interval
+from evals.estimates import paired_interval, wilson_interval
 from ttrl_adapter.gate import pass_at_k
 
 
@@ -21,6 +21,16 @@ def test_the_interval_holds_the_share_and_stays_within_0_and_1(successes: int) -
     low, high = wilson_interval(successes, 30)
 
     assert 0 <= low <= successes / 30 <= high <= 1
+
+
+def test_a_paired_difference_has_a_width_even_where_nothing_changed() -> None:
+    assert paired_interval(0, 0, 25) == pytest.approx((-0.0726, 0.0726), abs=1e-4)
+
+
+def test_a_paired_difference_is_mirrored_where_gains_and_losses_are() -> None:
+    low, high = paired_interval(7, 2, 50)
+
+    assert paired_interval(2, 7, 50) == (-high, -low) and low < 0.1 < high
 
 
 @pytest.mark.parametrize(("samples", "right", "k"), [(5, 2, 1), (5, 2, 3), (6, 1, 4), (8, 0, 8), (4, 4, 2), (7, 5, 3)])

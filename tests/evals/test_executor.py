@@ -1,16 +1,29 @@
-"""The same work in threads, and on a local Ray cluster, where a worker is killed in the middle."""
+"""The same work in threads, and on a local Ray cluster with two workers, of which one is killed in the middle."""
 
+import json
 import os
-import signal
-from collections.abc import Iterator
-from functools import partial
-from importlib.util import find_spec
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evals.threads import carry_out
+from tests.evals.swe.examples import make_example
+from tests.evals.swe.test_predict import ANSWER
+
+# It kills the Ray worker that waits for it at the second instance, the first time, and hangs.
+AGENT = """
+import json, os, pathlib, signal, sys, time
+calls = pathlib.Path(sys.argv[0]).with_name("calls")
+id = pathlib.Path(sys.argv[sys.argv.index("--repo") + 1]).parent.name
+with calls.open("a") as file: file.write(f"{id} {os.getpid()}\\n")
+if id.endswith("-2") and calls.read_text().count(id) == 1:
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
+print(ANSWER)
+"""
 
 
 def double(number: int) -> int:
@@ -34,56 +47,51 @@ def test_what_is_under_way_is_stopped_where_it_is_left_early() -> None:
     assert stopped == [True]
 
 
-needs_ray = pytest.mark.skipif(not find_spec("ray"), reason="ray is not installed")
-
-
-def die_once(folder: Path, number: int) -> tuple[int, int]:
-    """The process of the third item is killed at its first try; each try leaves a file."""
-    tries = len(list(folder.glob(f"{number}-*")))
-    (folder / f"{number}-{tries}").touch()
-    if number == 3 and tries == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number, os.getpid()
-
-
-def always_die(number: int) -> int:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return number
-
-
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """Two workers on this machine."""
-    ray = pytest.importorskip("ray")
-    ray.init(
-        num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": os.getcwd()}}
+def trial(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One cluster for all of it: starting one takes longer than the work."""
+    folder = tmp_path_factory.mktemp("ray")
+    row = make_example(folder).instance.row
+    rows = (json.dumps(row | {"instance_id": f"tiny__calc-{number}"}) + "\n" for number in range(1, 5))
+    (folder / "rows.jsonl").write_text("".join(rows))
+    (folder / "agent.py").write_text(AGENT.replace("ANSWER", repr(json.dumps(ANSWER))))
+    command = [sys.executable, str(Path(__file__).with_name("ray_trial.py")), str(folder)]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
-    yield
-    ray.shutdown()
+    assert done.returncode == 0, done.stderr
+    calls = [line.split() for line in (folder / "calls").read_text().splitlines()]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return {**found, "calls": calls, "tries": len(list((folder / "tries").glob("3-*")))}
 
 
-@needs_ray
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.timeout(300)
-def test_a_killed_worker_loses_nothing(cluster: None, tmp_path: Path) -> None:
-    from evals.executor import carry_out as on_ray
-
-    def gone(number: int, problem: str) -> tuple[int, int]:
-        raise AssertionError(problem)
-
-    done = list(on_ray(partial(die_once, tmp_path), range(6), gone, workers=2))
-
-    assert sorted(number for number, _ in done) == list(range(6))
-    assert len(list(tmp_path.glob("3-*"))) == 2
-    assert os.getpid() not in {process for _, process in done}
+@pytest.mark.swebench
+def test_a_killed_worker_loses_nothing(trial: dict[str, Any]) -> None:
+    assert trial["survived"] == list(range(6)) and trial["tries"] == 2 and trial["elsewhere"]
 
 
-@needs_ray
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.timeout(300)
-def test_what_kills_every_worker_ends_nothing(cluster: None) -> None:
-    from evals.executor import carry_out as on_ray
+@pytest.mark.swebench
+def test_what_kills_every_worker_ends_nothing(trial: dict[str, Any]) -> None:
+    [problem] = trial["hopeless"]
 
-    [problem] = on_ray(always_die, [1], lambda number, why: why, workers=1)  # type: ignore[arg-type, return-value, unused-ignore]
+    assert "WorkerCrashedError" in problem
 
-    assert "WorkerCrashedError" in str(problem)
+
+@pytest.mark.swebench
+def test_a_worker_killed_in_the_middle_of_a_prediction_costs_one_try(trial: dict[str, Any]) -> None:
+    asked = [id for id, _ in trial["calls"]]
+
+    assert sorted(asked) == ["tiny__calc-1", "tiny__calc-2", "tiny__calc-2", "tiny__calc-3", "tiny__calc-4"]
+    assert trial["problems"] == [""] * 4
+    assert trial["scores"] == {f"tiny__calc-{number}": 1.0 for number in range(1, 5)}
+
+
+@pytest.mark.swebench
+def test_the_agent_that_outlived_its_worker_was_ended(trial: dict[str, Any]) -> None:
+    first = next(process for id, process in trial["calls"] if id == "tiny__calc-2")
+
+    assert not Path(f"/proc/{first}").exists()

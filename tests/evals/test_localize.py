@@ -79,7 +79,7 @@ def test_the_command_prints_both_rankings(history: Path, tmp_path: Path, monkeyp
     answers = json.loads(result.stdout)["answers"]
     assert [(answer["ranks"], answer["bm25_ranks"]) for answer in answers] == [([1], [1]), ([1], [1])]
     shown = CliRunner().invoke(evaluate, ["localize", "--repo", str(history)]).stdout
-    assert "BM25" in shown and "2 questions; recall@5 +0.0%" in shown
+    assert "BM25" in shown and ["2", "+0.0%"] in [line.split()[:2] for line in shown.splitlines()]
 
 
 def test_the_function_that_was_changed_is_right(repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ConfigError
-from evals.map_speed import CHANGED, Measured, Step, Tool, markdown, measure
+from evals.map_speed import CHANGED, Measured, Step, Tool, measure, tables
 from evals.repositories import commit_all, start_repository
 
 
@@ -42,16 +42,13 @@ def test_a_tool_without_a_map_is_not_taken_for_a_fast_one(tmp_path: Path) -> Non
         measure(tool(tmp_path, *command), rounds=1, tell=lambda text: None)
 
 
-def test_the_table_is_markdown_with_both_tools_side_by_side() -> None:
+def test_the_table_has_both_tools_side_by_side() -> None:
     def measured(name: str, seconds: float) -> Measured:
         step = Step(name="cold", map_seconds=seconds, process_seconds=seconds + 1, peak_megabytes=90)
         return Measured(tool=name, steps=(step,), cache_megabytes=5.3)
 
-    assert markdown([measured("ours", 2.0), measured("theirs", 20.0)]).splitlines() == [
-        "| CPU seconds | ours, map | ours, whole process | theirs, map | theirs, whole process"
-        " | theirs: times the map of ours |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
-        "| cold | 2.00 | 3.00 | 20.00 | 21.00 | 10 |",
-        "| peak memory, MB |  | 90 |  | 90 |  |",
-        "| cache, MB |  | 5.3 |  | 5.3 |  |",
-    ]
+    times, sizes = tables([measured("ours", 2.0), measured("theirs", 20.0)])
+
+    assert [column.name for column in times.columns][-1] == "theirs: times the map of ours"
+    assert times.shown == [["cold", "2.00", "3.00", "20.00", "21.00", "10"]]
+    assert sizes.shown == [["ours", "90", "5.3"], ["theirs", "90", "5.3"]]

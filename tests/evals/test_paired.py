@@ -2,7 +2,8 @@
 
 import pytest
 
-from evals.paired import bootstrap_mean, compare, sign_test, table
+from evals.charts import Chart
+from evals.paired import bootstrap_mean, chart, compare, corrected, fewest_changes, sign_test, table
 
 
 @pytest.mark.parametrize(
@@ -49,10 +50,47 @@ def test_a_small_difference_is_inside_the_noise() -> None:
     assert "inside the noise" in table([found]).markdown()
 
 
-def test_equal_runs_differ_by_nothing() -> None:
+def test_equal_runs_differ_by_nothing_and_few_items_say_little() -> None:
     found = compare(run("0110"), run("0110"), ("a", "b"), "resolved")
 
-    assert (found.p, found.low, found.high, found.verdict) == (1.0, 0.0, 0.0, "inside the noise")
+    assert (found.p, found.difference, found.verdict) == (1.0, 0.0, "inside the noise")
+    assert found.low < -0.2 and found.high > 0.2
+
+
+def test_numbers_have_the_interval_of_the_bootstrap() -> None:
+    first = {f"i{place}": place / 10 for place in range(8)}
+    found = compare(first, {item: value + 0.25 for item, value in first.items()}, ("a", "b"), "recall")
+
+    assert (found.low, found.high) == pytest.approx((0.25, 0.25)) and found.verdict == "better"
+
+
+def test_what_changed_is_named() -> None:
+    found = compare(run("0110"), run("1100"), ("a", "b"), "resolved")
+
+    assert (found.gained_items, found.lost_items) == (("i0",), ("i2",))
+
+
+def test_several_chances_to_be_fooled_are_counted() -> None:
+    base = run("0" * 20)
+    clear, just = run("1" * 12 + "0" * 8), run("1" * 6 + "0" * 14)
+    alone = compare(base, just, ("base", "c"), "resolved")
+    several = [compare(base, other, ("base", name), "resolved") for name, other in (("a", clear), ("b", base))]
+
+    found = corrected([*several, alone])
+
+    assert alone.verdict == "better" and [one.verdict for one in found] == ["better", *["inside the noise"] * 2]
+    assert [one.p_holm for one in found] == [3 * several[0].p, 1.0, 2 * alone.p]
+
+
+def test_fewer_changes_than_these_tell_nothing() -> None:
+    assert fewest_changes() == 6
+
+
+def test_the_differences_are_drawn_with_their_intervals() -> None:
+    drawn: Chart = chart([compare(run("0000"), run("1100"), ("a", "b"), "resolved")], "difference")
+
+    assert (drawn.categories, drawn.series[0].y) == (("b",), (0.5,))
+    assert drawn.series[0].low[0] < 0.5 < drawn.series[0].high[0]
 
 
 def test_runs_of_other_items_cannot_be_compared() -> None:

@@ -58,6 +58,21 @@ def test_what_a_run_says_is_quoted_and_nothing_is_fetched(runs: tuple[Path, Path
     assert EVIL not in text and "&lt;script&gt;" in text
 
 
+def test_rows_of_the_runs_stand_below_each_other(runs: tuple[Path, Path]) -> None:
+    text = page([RunFolder.open(path) for path in runs], [])
+
+    compared = text[text.index("Compared: swe run") : text.index('id="run-1"')]
+    assert "swe run: base" in compared and "swe run: notes" in compared and compared.count("12.5%") == 2
+
+
+def test_a_long_table_is_folded(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "long", "base", {})
+    rows = tuple((f"item-{number}",) for number in range(41))
+    folder.add_table(Table(name="instances", caption="Every one.", columns=(Column(name="instance"),), rows=rows))
+
+    assert "<summary>41 rows: Every one.</summary>" in page([folder], [])
+
+
 def test_equal_labels_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     folders = [make_run(tmp_path / name, "base", {"x": 1.0}) for name in ("monday", "tuesday")]
 
@@ -92,8 +107,11 @@ def test_a_browser_shows_tables_and_plots_and_asks_the_network_for_nothing(
 
     seen = look_at((tmp_path / "report.html").read_text(), tmp_path, width)
 
-    assert seen["headings"] == ["Compared", "swe run: base", "swe run: notes"]
-    assert [alt for size, alt in seen["images"] if size > 300] == ["pass@k: solved by k"] * 2
+    assert seen["headings"] == ["Compared: swe run", "swe run: base", "swe run: notes"]
+    difference = "Difference to swe run: base, with its 95 % interval: difference, resolved by run"
+    assert [alt for size, alt in seen["images"] if size > 300] == [difference, *["pass@k: solved by k"] * 2]
     assert [EVIL, "12.5%"] in seen["rows"]
-    assert seen["rows"][0][:3] == ["swe run: notes", "better", "+1.000"]
+    means, interval = ["1.000", "0.000"], ["+1.000", "+0.626", "+1.000"]
+    assert seen["rows"][0] == ["swe run: notes", "12", *means, *interval, "12", "0", "0.0005", "0.0005", "better"]
+    assert "swe run: notes against swe run: base: better by +1.000" in seen["shown"]
     assert seen["fetched"] == [] and seen["violations"] == [] and not seen["tooWide"]

@@ -75,6 +75,16 @@ def test_tests_that_hang_are_an_error(tmp_path: Path) -> None:
     assert "Timeout error" in (tmp_path / "logs" / "test_output.txt").read_text()
 
 
+def test_tests_that_print_without_end_are_no_result(tmp_path: Path) -> None:
+    hidden = "import os\n\n\ndef test_add():\n    for _ in range(70):\n        os.write(1, b'x' * (1 << 20))\n"
+    example = make_example(tmp_path, hidden=hidden, test_cmd="python -m pytest -s")
+
+    made = graded(example, FIX)
+
+    assert made.outcome == "unresolved" and "no result" in made.problem
+    assert (tmp_path / "logs" / "test_output.txt").stat().st_size == 64 << 20
+
+
 def test_a_missing_commit_is_an_error(tmp_path: Path) -> None:
     example = make_example(tmp_path, base_commit="0" * 40)
 
@@ -98,6 +108,19 @@ def test_the_same_patch_is_not_graded_twice_and_another_is(example: Example) -> 
 
     assert graded(example, FIX) == first
     assert graded(example, new_file("notes.txt", "thoughts")).outcome == "unresolved"
+
+
+def test_the_same_patch_for_another_row_is_graded_again(example: Example) -> None:
+    assert graded(example, FIX).outcome == "resolved"
+    wanted = example.instance.model_copy(update={"fail_to_pass": ("tests/test_calc.py::test_gone",)})
+
+    assert graded(example._replace(instance=wanted), FIX).outcome == "unresolved"
+
+
+def test_tests_may_be_in_the_repository_already(tmp_path: Path) -> None:
+    example = make_example(tmp_path, test_patch="", FAIL_TO_PASS=["tests/test_old.py::test_old"], PASS_TO_PASS=[])
+
+    assert graded(example, FIX).outcome == "resolved"
 
 
 def test_code_that_prints_passes_fools_nobody(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from evals.swe.mirrors import Mirrors
 from evals.swe.predict import Asking, Prediction, predict
+from memory.adapters import Stored
+from memory.records import Adapter
 from tests.evals.swe.examples import FIX, Example, make_example
 
 ANSWER: dict[str, Any] = {
@@ -18,6 +20,7 @@ ANSWER: dict[str, Any] = {
     "vote": {"votes": 2},
     "tokens": {"prompt": 10, "completion": 5, "calls": 1},
     "notes": ["n1"],
+    "adapter": None,
     "cost": 0.25,
 }
 SLEEP = {"passes": {"survey": {"notes": 3, "tokens": {"prompt": 7, "completion": 1, "calls": 1}}}}
@@ -92,19 +95,41 @@ def test_the_notes_arm_sleeps_first_with_the_same_memory_and_budget(example: Exa
     assert base.slept is None
 
 
-def test_the_adapter_arm_brings_adapters_into_the_memory(example: Example, tmp_path: Path) -> None:
-    adapters = tmp_path / "adapters"
-    adapters.mkdir()
-    (adapters / "history.jsonl").write_text("{}\n")
-    body = (
-        "home = pathlib.Path(os.environ['SLEEPWRIGHT_HOME']) / 'calc-1'\n"
-        "home.mkdir(parents=True, exist_ok=True)\n"
-        f"there = (home / 'adapters' / 'history.jsonl').exists()\nanswer = dict({ANSWER!r}, notes=[str(there)])\n"
-        "print(json.dumps(answer))"
-    )
+# An agent that makes its memory, as the real one does, and says which adapter is there.
+ADAPTED = f"""
+home = pathlib.Path(os.environ["SLEEPWRIGHT_HOME"]) / "calc-1"
+home.mkdir(parents=True, exist_ok=True)
+lines = [json.loads(line) for line in open(home / "adapters" / "history.jsonl")] if (home / "adapters").exists() else []
+active = [line["active"] for line in lines if (home / "adapters" / line["active"] / "adapter.json").exists()]
+print(json.dumps(dict({ANSWER!r}, adapter=active[-1] if active else None)))
+"""
 
-    assert ask(example, body, arm="adapter", adapters=adapters).notes == ("True",)
-    assert ask(example, body, arm="base", adapters=adapters).notes == ("False",)
+
+def stored_adapter(folder: Path) -> Stored:
+    record = Adapter(id="v0007", base="embedded", base_hash="b", weights_hash="w", rank=4)
+    (folder / "v0007").mkdir(parents=True)
+    (folder / "v0007" / "adapter.json").write_text(record.model_dump_json())
+    return Stored(folder / "v0007", record)
+
+
+def test_the_adapter_arm_brings_the_adapter_into_the_memory(example: Example, tmp_path: Path) -> None:
+    made = ask(example, ADAPTED, arm="adapter", adapter=stored_adapter(tmp_path / "adapters"))
+
+    assert (made.adapter, made.problem) == ("v0007", "")
+    assert ask(example, ADAPTED).adapter is None
+
+
+def test_an_agent_that_does_not_use_the_adapter_is_an_error(example: Example, tmp_path: Path) -> None:
+    forgets = ADAPTED.replace("active[-1] if active else None", "None")
+    made = ask(example, forgets, arm="adapter", adapter=stored_adapter(tmp_path / "adapters"))
+
+    assert made.status == "error" and "did not use the adapter v0007" in made.problem
+
+
+def test_a_sleep_that_fails_says_why_in_a_sentence(example: Example) -> None:
+    made = ask(example, "print(json.dumps({'status': 'error', 'error': 'no room'})); sys.exit(2)", arm="notes")
+
+    assert made.problem == "The sleep on tiny__calc-1 failed: no room"
 
 
 @pytest.mark.parametrize(
