@@ -1,6 +1,8 @@
 """`sleepwright train`: rounds of learning from the agent's own agreement. Heavy imports wait until it runs."""
 
 import json
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, metavar="K", help="[default: one more with each round]")
 @click.option("--continue", "continues", is_flag=True, help="Go on from the active adapter instead of the base.")
 @click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True, help="One a GPU, by accelerate.")
+@click.option(
+    "--pause-server/--keep-server",
+    default=None,
+    help="Whether `sleepwright serve` stops its server while the training runs.  [default: where there is a GPU]",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a round on stdout.")
 def train(
     once: bool,
@@ -42,12 +49,16 @@ def train(
     seed: int | None,
     continues: bool,
     processes: int,
+    pause_server: bool | None,
     as_json: bool,
 ) -> int:
     """Fine-tune the embedded model on this repository, and keep the adapter only where a gate finds it better.
 
     It learns from finished tasks and from bugs made in the repository's own functions; a quarter of them is never
     learnt from and judges. Interrupted, the next call goes on. Needs the extra [ttrl].
+
+    A server that `sleepwright serve` has under way here is stopped for the training where both would share a GPU; when
+    that has ended, however it ended, it is started again as it was, with what is active by then.
 
     Exit codes: 0 an adapter was promoted; 1 none was, or nothing was due; 2 wrong use, no trainer, it failed, or
     another is training; 3 the model or its server failed; 130 interrupted.
@@ -69,7 +80,7 @@ def train(
         while True:
             number = _round_number(home)
             recipe = {**changes, "seed": number if seed is None else seed}
-            context = _context(home, recipe, exercises, canaries, continues, processes)
+            context = _context(home, recipe, exercises, canaries, continues, processes, pause_server)
             result = _one_round(home, repository, number, context)
             _report(home, number, result, context, as_json)
             promoted |= result.verdict.passed
@@ -99,13 +110,21 @@ def _round_number(home: "MemoryHome") -> int:
 
 
 def _context(
-    home: "MemoryHome", recipe: dict[str, Any], exercises: int, canaries: int, continues: bool, processes: int
+    home: "MemoryHome",
+    recipe: dict[str, Any],
+    exercises: int,
+    canaries: int,
+    continues: bool,
+    processes: int,
+    pause_server: bool | None,
 ) -> "RoundContext":
     from agent.policy import SHIPPED
     from ttrl_adapter.records import Recipe
     from ttrl_adapter.registry import EMBEDDED, Registry
     from ttrl_adapter.round import RoundContext
+    from ttrl_adapter.server_pause import has_accelerator, server_paused
 
+    pauses = has_accelerator() if pause_server is None else pause_server
     active = Registry(home).active(EMBEDDED)
     return RoundContext(
         model=SHIPPED,
@@ -117,6 +136,7 @@ def _context(
         exercises=exercises,
         canaries=canaries,
         processes=processes,
+        alone=partial(server_paused, home, _notice) if pauses else nullcontext,
     )
 
 
@@ -190,6 +210,10 @@ def _report(home: "MemoryHome", number: int, result: "RoundResult", context: "Ro
     else:
         kept = f" ({published} is kept for comparison)" if published else ""
         click.echo(f"round {number}: nothing is promoted{kept}: {'; '.join(result.verdict.reasons)}")
+
+
+def _notice(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _tell(stage: str, done: int, total: int) -> None:

@@ -7,6 +7,7 @@ was in. Nothing outside of the folder changes: who publishes the adapter, and wh
 import hashlib
 import random
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ttrl_adapter.gate import GateRules, judge
 from ttrl_adapter.pool import MOST_EXERCISES, Pool, distinct, in_band
 from ttrl_adapter.records import Ballot, Exercise, Recipe, Step, TrainJob
 from ttrl_adapter.reward import count_votes
-from ttrl_adapter.training import prepare, run, steps
+from ttrl_adapter.training import is_trained, prepare, run, steps
 from ttrl_adapter.voting import Sampler, poll
 
 CHOSEN, VERDICT, CANARIES, DONE = "chosen.json", "verdict.json", "canaries.json", "done.json"
@@ -52,6 +53,8 @@ class RoundContext:
     exercises: int = MOST_EXERCISES
     canaries: int = MOST_CANARIES
     processes: int = 1
+    alone: Callable[[], AbstractContextManager[object]] = nullcontext
+    """Held while the training runs: who else wants the machine's memory is stopped."""
     rules: GateRules = GateRules()
 
 
@@ -125,7 +128,8 @@ def run_round(folder: Path, pool: Callable[[], Pool], replay: Sequence[Chosen], 
     start = str(context.active) if context.continues and context.active else None
     job = TrainJob(model=str(context.model.resolve()), recipe=context.recipe, base_votes=chosen.base_votes, start=start)
     prepare(training, job, chosen.exercises)
-    adapter = run(training, lambda step: context.tell("training", step.step, step.steps), context.processes)
+    with nullcontext() if is_trained(training) else context.alone():
+        adapter = run(training, lambda step: context.tell("training", step.step, step.steps), context.processes)
     if not (folder / VERDICT).exists():
         _write(folder / VERDICT, _judge(base, adapter, canaries, context))
     verdict = Verdict.model_validate_json((folder / VERDICT).read_bytes())

@@ -47,7 +47,7 @@ class FailingServer:
 
 
 @contextmanager
-def failing_server() -> Iterator[FailingServer]:
+def failing_server(port: int = 0) -> Iterator[FailingServer]:
     state = FailingServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -69,7 +69,7 @@ def failing_server() -> Iterator[FailingServer]:
         def log_message(self, format: str, *arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         state.url = f"http://127.0.0.1:{server.server_port}/v1"
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:
