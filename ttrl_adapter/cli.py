@@ -119,6 +119,7 @@ def _context(
     pause_server: bool | None,
 ) -> "RoundContext":
     from agent.policy import SHIPPED
+    from ttrl_adapter.policies import LocalPolicies
     from ttrl_adapter.records import Recipe
     from ttrl_adapter.registry import EMBEDDED, Registry
     from ttrl_adapter.round import RoundContext
@@ -128,6 +129,7 @@ def _context(
     active = Registry(home).active(EMBEDDED)
     return RoundContext(
         model=SHIPPED,
+        policies=LocalPolicies(SHIPPED),
         active=active.folder if active else None,
         active_id=active.record.id if active else None,
         recipe=Recipe(**recipe),

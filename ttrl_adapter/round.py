@@ -7,18 +7,16 @@ was in. Nothing outside of the folder changes: who publishes the adapter, and wh
 import hashlib
 import random
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.lora import open_lora
-from agent.policy import Policy
-from agent.weight_file import shapes_of_model
 from memory.home import MemoryHome
 from memory.records import Record, Verdict
 from ttrl_adapter.gate import GateRules, judge
+from ttrl_adapter.policies import Policies
 from ttrl_adapter.pool import MOST_EXERCISES, Pool, distinct, in_band
-from ttrl_adapter.records import Ballot, Exercise, Recipe, Step, TrainJob
+from ttrl_adapter.records import Exercise, Poll, Recipe, Step, TrainJob
 from ttrl_adapter.reward import count_votes
 from ttrl_adapter.training import is_trained, prepare, run, steps
 from ttrl_adapter.voting import Sampler, poll
@@ -42,7 +40,9 @@ class RoundContext:
     """What a round works with."""
 
     model: Path
-    """Folder of the base model."""
+    """Folder of the base model, in Hugging Face format."""
+    policies: Policies
+    """The same model, to be asked."""
     active: Path | None
     """Folder of the adapter that would be replaced."""
     recipe: Recipe
@@ -112,13 +112,12 @@ def run_round(folder: Path, pool: Callable[[], Pool], replay: Sequence[Chosen], 
 
     Raises ConfigError where there is no trainer or it fails, ModelError and AdapterError where a model is broken."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    base = Policy(context.model)
     if not (folder / CHOSEN).exists():
         made = pool()
         canaries = tuple(distinct(made.canaries)[: context.canaries])
         _write(folder / CANARIES, Chosen(exercises=canaries, base_votes={}, asked=0, replayed=0))
         worth_it = len(canaries) >= context.rules.least_canaries
-        _write(folder / CHOSEN, choose(base, made.exercises if worth_it else [], replay, context))
+        _write(folder / CHOSEN, choose(made.exercises if worth_it else [], replay, context))
     chosen = Chosen.model_validate_json((folder / CHOSEN).read_bytes())
     canaries = Chosen.model_validate_json((folder / CANARIES).read_bytes()).exercises
     why_not = _too_little(chosen, canaries, context)
@@ -131,7 +130,7 @@ def run_round(folder: Path, pool: Callable[[], Pool], replay: Sequence[Chosen], 
     with nullcontext() if is_trained(training) else context.alone():
         adapter = run(training, lambda step: context.tell("training", step.step, step.steps), context.processes)
     if not (folder / VERDICT).exists():
-        _write(folder / VERDICT, _judge(base, adapter, canaries, context))
+        _write(folder / VERDICT, _judge(adapter, canaries, context))
     verdict = Verdict.model_validate_json((folder / VERDICT).read_bytes())
     return RoundResult(chosen, adapter, verdict, steps(training))
 
@@ -141,7 +140,7 @@ def finish(folder: Path, published: str | None) -> None:
     _write(folder / DONE, Done(published=published))
 
 
-def choose(base: Sampler, exercises: Sequence[Exercise], replay: Sequence[Chosen], context: RoundContext) -> Chosen:
+def choose(exercises: Sequence[Exercise], replay: Sequence[Chosen], context: RoundContext) -> Chosen:
     """The exercises of the round: up to half of them those that earlier rounds were promoted with, then new ones in the
     band, asked until there are enough."""
     old = distinct(exercise for earlier in replay for exercise in earlier.exercises)
@@ -155,7 +154,8 @@ def choose(base: Sampler, exercises: Sequence[Exercise], replay: Sequence[Chosen
     asked = 0
     for start in range(0, min(len(fresh), ASKED_AT_MOST * wanted), _BATCH):
         some = fresh[start : start + _BATCH]
-        ballots = ask(base, some, context.recipe, context.recipe.temperature, start)
+        polls = ask(context.policies.base, some, context.recipe, context.recipe.temperature, start)
+        ballots = [count_votes(said, exercise) for said, exercise in zip(polls, some, strict=True)]
         kept, winners = in_band(some, ballots)
         new, votes, asked = new + kept, votes | winners, asked + len(some)
         context.tell("choosing", min(len(new), wanted), wanted)
@@ -172,11 +172,10 @@ def choose(base: Sampler, exercises: Sequence[Exercise], replay: Sequence[Chosen
 
 def ask(
     sampler: Sampler, exercises: Sequence[Exercise], recipe: Recipe, temperature: float, offset: int = 0
-) -> list[Ballot]:
-    """How a policy votes on each exercise."""
+) -> list[Poll]:
+    """What a policy says to each exercise."""
     seed = recipe.seed * 1_000_003 + offset
-    polls = poll(sampler, exercises, recipe.votes, temperature, seed, max_tokens=recipe.max_tokens)
-    return [count_votes(said, exercise) for said, exercise in zip(polls, exercises, strict=True)]
+    return poll(sampler, exercises, recipe.votes, temperature, seed, max_tokens=recipe.max_tokens)
 
 
 def round_folders(home: MemoryHome) -> list[Path]:
@@ -193,16 +192,18 @@ def promoted_rounds(home: MemoryHome) -> list[Chosen]:
     return found
 
 
-def _judge(base: Policy, adapter: Path, canaries: Sequence[Exercise], context: RoundContext) -> Verdict:
-    def with_adapter(folder: Path) -> Policy:
-        return Policy(context.model, open_lora(folder, shapes_of_model(context.model)))
-
-    asked: list[list[Ballot]] = []
-    policies = [base, with_adapter(adapter), *([with_adapter(context.active)] if context.active else [])]
-    for number, policy in enumerate(policies):
-        context.tell("judging", number, len(policies))
-        asked.append(ask(policy, canaries, context.recipe, CANARY_TEMPERATURE, 500_000))
-    return judge(asked[0], asked[2] if context.active else asked[0], asked[1], context.rules, context.active_id)
+def _judge(adapter: Path, canaries: Sequence[Exercise], context: RoundContext) -> Verdict:
+    """Base, new and active adapter, one after the other: not every server answers for two at once without mistakes."""
+    folders = [None, adapter, *([context.active] if context.active else [])]
+    polls = []
+    for number, folder in enumerate(folders):
+        context.tell("judging", number, len(folders))
+        with ExitStack() as holding:
+            policies = context.policies
+            sampler = holding.enter_context(policies.adapted(folder)) if folder else policies.base
+            polls.append(ask(sampler, canaries, context.recipe, CANARY_TEMPERATURE, 500_000))
+    base, new, *old = [[count_votes(p, e) for p, e in zip(said, canaries, strict=True)] for said in polls]
+    return judge(base, old[0] if old else base, new, context.rules, context.active_id)
 
 
 def _too_little(chosen: Chosen, canaries: Sequence[Exercise], context: RoundContext) -> str | None:
