@@ -103,7 +103,7 @@ def train_arm(name: str, task: LearningTask, workspace: Path, seed: int, tell: T
     """The adapter's folder; trained only where that was not finished before."""
     arm = ARMS[name]
     folder = workspace / f"{seed}-{_plain(name)}"
-    exercises, votes = task.adapted, task.base_votes
+    exercises, votes = task.tested if arm.changes.get("signal") == "tests" else task.adapted, task.base_votes
     if arm.on_no_prior:
         exercises = task.no_prior
         polls = poll(Policy(task.model), exercises, SAMPLES, 1.0, 0)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from agent.workspace import Repository
     from memory.home import MemoryHome
+    from ttrl_adapter.canary_tests import CanaryTests
     from ttrl_adapter.round import RoundContext, RoundResult
 
 
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 @click.option("--continue", "continues", is_flag=True, help="Go on from the active adapter instead of the base.")
 @click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True, help="One a GPU, by accelerate.")
 @click.option(
+    "--test",
+    metavar="COMMAND",
+    help='What runs the tests that judge canaries; "" for none.  [default: found out]',
+)
+@click.option(
     "--pause-server/--keep-server",
     default=None,
     help="Whether `sleepwright serve` stops its server while the training runs.  [default: where there is a GPU]",
@@ -49,13 +56,15 @@ def train(
     seed: int | None,
     continues: bool,
     processes: int,
+    test: str | None,
     pause_server: bool | None,
     as_json: bool,
 ) -> int:
     """Fine-tune the embedded model on this repository, and keep the adapter only where a gate finds it better.
 
     It learns from finished tasks and from bugs made in the repository's own functions; a quarter of them is never
-    learnt from and judges. Interrupted, the next call goes on. Needs the extra [ttrl].
+    learnt from and judges, by the repository's own tests where these run the function and notice its bug. Interrupted,
+    the next call goes on. Needs the extra [ttrl].
 
     A server that `sleepwright serve` has under way here is stopped for the training where both would share a GPU; when
     that has ended, however it ended, it is started again as it was, with what is active by then.
@@ -80,7 +89,7 @@ def train(
         while True:
             number = _round_number(home)
             recipe = {**changes, "seed": number if seed is None else seed}
-            context = _context(home, recipe, exercises, canaries, continues, processes, pause_server)
+            context = _context(home, repository, test, recipe, exercises, canaries, continues, processes, pause_server)
             result = _one_round(home, repository, number, context)
             _report(home, number, result, context, as_json)
             promoted |= result.verdict.passed
@@ -111,6 +120,8 @@ def _round_number(home: "MemoryHome") -> int:
 
 def _context(
     home: "MemoryHome",
+    repository: "Repository",
+    test: str | None,
     recipe: dict[str, Any],
     exercises: int,
     canaries: int,
@@ -138,11 +149,24 @@ def _context(
         exercises=exercises,
         canaries=canaries,
         processes=processes,
+        tests=_tests(home, repository, test),
         alone=partial(server_paused, home, _notice) if pauses else nullcontext,
     )
 
 
-def _one_round(home: "MemoryHome", repository: Any, number: int, context: "RoundContext") -> "RoundResult":
+def _tests(home: "MemoryHome", repository: "Repository", given: str | None) -> "CanaryTests | None":
+    """What judges canaries besides their exact form; None where the repository has no tests that could."""
+    from agent.detect import detect_test_command
+    from agent.sandbox import open_sandbox
+    from ttrl_adapter.canary_tests import CanaryTests
+
+    command = detect_test_command(repository.root) if given is None else given.strip()
+    if not command:
+        return None
+    return CanaryTests(repository, repository.snapshot(), command, open_sandbox("auto"), home.worktrees)
+
+
+def _one_round(home: "MemoryHome", repository: "Repository", number: int, context: "RoundContext") -> "RoundResult":
     from agent.policy import Policy
     from memory.experiences import ExperienceLog
     from ttrl_adapter.past_tasks import of_experience

@@ -85,7 +85,10 @@ class Recipe(Record):
     votes: int = 64
     """Samples per prompt that vote (TTRL, arXiv 2504.16084)."""
     trained: int = 32
-    """Of these, how many are trained on: the first."""
+    """Of these, how many are trained on."""
+    spread: bool = True
+    """Trained on are as many rewarded as unrewarded samples, as far as there are: where one of 64 is right, the first
+    32 say nothing half of the time (max-variance down-sampling, arXiv 2504.13818). Else the first, as TTRL does."""
     prompts_per_step: int = 8
     epochs: float = 2.0
     learning_rate: float = 2e-3

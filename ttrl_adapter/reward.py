@@ -59,13 +59,21 @@ def understand(text: str, exercise: Exercise) -> Answer:
 
 def key_of(text: str, exercise: Exercise) -> str | None:
     """What an answer comes to, tests left aside; None abstains."""
-    said = next((text.removesuffix(end) for end in (END, *exercise.stop) if text.endswith(end)), None)
-    if said is None:
-        return None
     if not exercise.lines:
-        return said.strip() or None
-    lines = read_answer(said, exercise.lines, exercise.marked)
+        return (_said(text, exercise) or "").strip() or None
+    lines = lines_of(text, exercise)
     return None if lines is None else key_of_lines(lines, exercise.lines)
+
+
+def lines_of(text: str, exercise: Exercise) -> list[str] | None:
+    """The function as an answer leaves it; None where it says nothing of the kind."""
+    said = _said(text, exercise)
+    return None if said is None else read_answer(said, exercise.lines, exercise.marked)
+
+
+def _said(text: str, exercise: Exercise) -> str | None:
+    """An answer without its end; None where it was cut off."""
+    return next((text.removesuffix(end) for end in (END, *exercise.stop) if text.endswith(end)), None)
 
 
 def key_of_lines(new: Sequence[str], old: Sequence[str]) -> str | None:
@@ -101,6 +109,17 @@ def label(answers: Sequence[Answer], recipe: Recipe, base_vote: str | None) -> L
 def rewards(answers: Sequence[Answer], label: Label) -> list[float]:
     """1 for what the label says, else 0; all 0, and so no gradient, where there is no label."""
     return [float(label.key is not None and answer.key == label.key) for answer in answers]
+
+
+def trained_on(rewards: Sequence[float], count: int, spread: bool) -> list[int]:
+    """Which `count` samples are trained on, in their order: the first, or as many rewarded as unrewarded ones."""
+    if not spread:
+        return list(range(count))
+    good = [place for place, reward in enumerate(rewards) if reward > 0]
+    bad = [place for place, reward in enumerate(rewards) if reward <= 0]
+    most = max(count // 2, count - len(bad))
+    good = good[:most]
+    return sorted([*good, *bad[: count - len(good)]])
 
 
 def coin_rewards(count: int, seed: str) -> list[float]:

@@ -6,13 +6,14 @@ was in. Nothing outside of the folder changes: who publishes the adapter, and wh
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from memory.home import MemoryHome
 from memory.records import Record, Verdict
+from ttrl_adapter.canary_tests import CanaryTests, Examined
 from ttrl_adapter.gate import GateRules, judge
 from ttrl_adapter.policies import Policies
 from ttrl_adapter.pool import MOST_EXERCISES, Pool, distinct, in_band
@@ -22,6 +23,7 @@ from ttrl_adapter.training import is_trained, prepare, run, steps
 from ttrl_adapter.voting import Sampler, poll
 
 CHOSEN, VERDICT, CANARIES, DONE = "chosen.json", "verdict.json", "canaries.json", "done.json"
+POLLS, EXAMINED = "polls.json", "examined.json"
 MOST_CANARIES = 64
 LEAST_EXERCISES = 16
 """Fewer are not worth a training."""
@@ -55,6 +57,8 @@ class RoundContext:
     processes: int = 1
     alone: Callable[[], AbstractContextManager[object]] = nullcontext
     """Held while the training runs: who else wants the machine's memory is stopped."""
+    tests: CanaryTests | None = None
+    """Judges answers to canaries besides their exact form."""
     rules: GateRules = GateRules()
 
 
@@ -72,6 +76,13 @@ class Chosen(Record):
     @property
     def data_hash(self) -> str:
         return hashlib.sha256(" ".join(exercise.id for exercise in self.exercises).encode()).hexdigest()[:16]
+
+
+class Polls(Record):
+    """What was said to the canaries: by the base, by the new adapter, and by the active one where there is one."""
+
+    schema_version: int = 1
+    polls: tuple[tuple[Poll, ...], ...]
 
 
 class Done(Record):
@@ -130,7 +141,7 @@ def run_round(folder: Path, pool: Callable[[], Pool], replay: Sequence[Chosen], 
     with nullcontext() if is_trained(training) else context.alone():
         adapter = run(training, lambda step: context.tell("training", step.step, step.steps), context.processes)
     if not (folder / VERDICT).exists():
-        _write(folder / VERDICT, _judge(adapter, canaries, context))
+        _write(folder / VERDICT, _judge(folder, adapter, canaries, context))
     verdict = Verdict.model_validate_json((folder / VERDICT).read_bytes())
     return RoundResult(chosen, adapter, verdict, steps(training))
 
@@ -156,7 +167,7 @@ def choose(exercises: Sequence[Exercise], replay: Sequence[Chosen], context: Rou
         some = fresh[start : start + _BATCH]
         polls = ask(context.policies.base, some, context.recipe, context.recipe.temperature, start)
         ballots = [count_votes(said, exercise) for said, exercise in zip(polls, some, strict=True)]
-        kept, winners = in_band(some, ballots)
+        kept, winners = in_band(some, ballots, context.recipe.signal)
         new, votes, asked = new + kept, votes | winners, asked + len(some)
         context.tell("choosing", min(len(new), wanted), wanted)
         if len(new) >= wanted:
@@ -164,7 +175,7 @@ def choose(exercises: Sequence[Exercise], replay: Sequence[Chosen], context: Rou
     chosen = [*old, *new[:wanted]]
     return Chosen(
         exercises=tuple(chosen),
-        base_votes={exercise.id: votes[exercise.id] for exercise in chosen},
+        base_votes={exercise.id: votes[exercise.id] for exercise in chosen if exercise.id in votes},
         asked=asked,
         replayed=len(old),
     )
@@ -192,18 +203,38 @@ def promoted_rounds(home: MemoryHome) -> list[Chosen]:
     return found
 
 
-def _judge(adapter: Path, canaries: Sequence[Exercise], context: RoundContext) -> Verdict:
+def _judge(folder: Path, adapter: Path, canaries: Sequence[Exercise], context: RoundContext) -> Verdict:
+    if not (folder / POLLS).exists():
+        _write(folder / POLLS, Polls(polls=tuple(_ask_canaries(adapter, canaries, context))))
+    polls = Polls.model_validate_json((folder / POLLS).read_bytes()).polls
+    known = _examined(folder, canaries, polls, context)
+    base, new, *old = [[count_votes(p, e) for p, e in zip(said, known, strict=True)] for said in polls]
+    verdict = judge(base, old[0] if old else base, new, context.rules, context.active_id)
+    by_tests = sum(after != before for before, after in zip(canaries, known, strict=True))
+    return verdict.model_copy(update={"numbers": {**verdict.numbers, "judged by tests": by_tests}})
+
+
+def _ask_canaries(adapter: Path, canaries: Sequence[Exercise], context: RoundContext) -> Iterator[tuple[Poll, ...]]:
     """Base, new and active adapter, one after the other: not every server answers for two at once without mistakes."""
     folders = [None, adapter, *([context.active] if context.active else [])]
-    polls = []
     for number, folder in enumerate(folders):
         context.tell("judging", number, len(folders))
         with ExitStack() as holding:
             policies = context.policies
             sampler = holding.enter_context(policies.adapted(folder)) if folder else policies.base
-            polls.append(ask(sampler, canaries, context.recipe, CANARY_TEMPERATURE, 500_000))
-    base, new, *old = [[count_votes(p, e) for p, e in zip(said, canaries, strict=True)] for said in polls]
-    return judge(base, old[0] if old else base, new, context.rules, context.active_id)
+            yield tuple(ask(sampler, canaries, context.recipe, CANARY_TEMPERATURE, 500_000))
+
+
+def _examined(
+    folder: Path, canaries: Sequence[Exercise], polls: Sequence[Sequence[Poll]], context: RoundContext
+) -> Sequence[Exercise]:
+    """The canaries with what the repository's tests say of the answers."""
+    if context.tests is None:
+        return canaries
+    context.tell("testing", 0, len(canaries))
+    file = folder / EXAMINED
+    kept = Examined.model_validate_json(file.read_bytes()) if file.exists() else Examined()
+    return context.tests.examine(canaries, polls, kept, lambda examined: _write(file, examined))
 
 
 def _too_little(chosen: Chosen, canaries: Sequence[Exercise], context: RoundContext) -> str | None:
@@ -212,8 +243,8 @@ def _too_little(chosen: Chosen, canaries: Sequence[Exercise], context: RoundCont
         return f"there are {len(canaries)} canaries to judge by, {least} are needed: the repository is too small"
     if len(chosen.exercises) < LEAST_EXERCISES:
         return (
-            f"the base agrees with itself, neither too little nor entirely, on {len(chosen.exercises)} of "
-            f"{chosen.asked} exercises; {LEAST_EXERCISES} are needed"
+            f"there is something to learn from in {len(chosen.exercises)} of {chosen.asked} exercises (on the others "
+            f"the base agrees with itself too little or entirely); {LEAST_EXERCISES} are needed"
         )
     return None
 

@@ -3,7 +3,7 @@
     python -m ttrl_adapter.train FOLDER
 
 runs the TrainJob in FOLDER in an environment of its own (extra `[ttrl]`, `make ttrl`): round.py starts it. Each step
-samples `votes` answers a prompt, votes on them, and trains on the first `trained` of them. Says each step as a line of
+samples `votes` answers a prompt, votes on them, and trains on `trained` of them. Says each step as a line of
 JSON on stdout. Killed and started again, it goes on from its last whole checkpoint and comes to the same adapter: what
 is drawn depends on the seed, the step and the exercise, not on what was drawn before.
 """
@@ -33,7 +33,7 @@ from trl import GRPOConfig, GRPOTrainer
 from agent.function_view import END
 from memory.records import Record
 from ttrl_adapter.records import Exercise, Recipe, Step, TrainJob
-from ttrl_adapter.reward import PASSED, Label, coin_rewards, label, rewards, understand
+from ttrl_adapter.reward import PASSED, Label, coin_rewards, label, rewards, trained_on, understand
 
 EXERCISES, JOB, ADAPTER, STEPS = "exercises.jsonl", "job.json", "adapter", "steps.jsonl"
 
@@ -119,7 +119,7 @@ class Group(NamedTuple):
 
 @dataclass
 class Rollout:
-    """TRL's `rollout_func`: votes on many answers, and gives the first of them back with their rewards."""
+    """TRL's `rollout_func`: votes on many answers, and gives some of them back with their rewards."""
 
     exercises: dict[str, Exercise]
     """By prompt."""
@@ -140,9 +140,11 @@ class Rollout:
             exercise = self.exercises[prompt]
             seed = f"{recipe.seed} {trainer.state.global_step} {exercise.id}"
             answers = drawing.sample(exercise, seed)
-            out["completion_ids"] += answers[: recipe.trained]
+            given = self._rewards(exercise, answers, seed)
+            chosen = trained_on(given, recipe.trained, recipe.spread)
+            out["completion_ids"] += [answers[place] for place in chosen]
             out["prompt_ids"] += [self.tokenizer(prompt)["input_ids"]] * recipe.trained
-            out["reward"] += self._rewards(exercise, answers, seed)
+            out["reward"] += [given[place] for place in chosen]
         model.train(was_training)
         return {**out, "logprobs": None}  # type: ignore[dict-item]
 
@@ -152,9 +154,7 @@ class Rollout:
         meant = {answer: understand(text, exercise) for answer, text in known.items()}
         answers = [meant[tuple(answer)] for answer in ids]
         found = label(answers, recipe, self.job.base_votes.get(exercise.id))
-        given = rewards(answers, found)[: recipe.trained]
-        if recipe.signal == "random":
-            given = coin_rewards(recipe.trained, seed)
+        given = coin_rewards(len(answers), seed) if recipe.signal == "random" else rewards(answers, found)
         is_known = found.key is not None and exercise.passed and recipe.signal != "random"
         truth = found.key == PASSED if is_known else None
         self.seen.append(Group(found, given, truth))
