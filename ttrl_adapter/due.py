@@ -31,7 +31,7 @@ class Due(NamedTuple):
 
 def look(home: MemoryHome, log: ExperienceLog) -> Due:
     """What waits now; StoreError where the log cannot be read."""
-    rounds = round_folders(home)
+    rounds = round_folders(home.rounds)
     last = rounds[-1] / DONE if rounds else None
     if last and not last.exists():
         return Due(0, interrupted=True)

@@ -1,7 +1,7 @@
 """The model that learns, asked without an adapter and with one: in this process, or at a running server."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
@@ -11,9 +11,8 @@ from tokenizers import Tokenizer
 from agent.lora import open_lora
 from agent.policy import Policy
 from agent.weight_file import hash_weights, shapes_of_model
-from memory.errors import UserError
 from ttrl_adapter.served_sampler import ServedSampler
-from ttrl_adapter.vllm_client import VllmClient
+from ttrl_adapter.vllm_client import ServerError, VllmClient
 from ttrl_adapter.voting import Sampler
 
 
@@ -46,33 +45,34 @@ class LocalPolicies:
 class ServedPolicies:
     """Any model at a vLLM server on this machine, which loads the adapters for as long as they are asked."""
 
-    def __init__(self, client: VllmClient, model: str, folder: Path, prefix: str) -> None:
+    def __init__(
+        self, client: VllmClient, model: str, folder: Path, prefix: str, wait: Callable[[], None] = lambda: None
+    ) -> None:
         """`model` is the base's name at the server, `folder` holds it in Hugging Face format; the names of adapters
-        under trial begin with `prefix`."""
+        under trial begin with `prefix`; `wait` returns when the server is not paused."""
         self._client = client
         self._model = model
         self._folder = folder
         self._prefix = prefix
+        self._wait = wait
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
 
     @property
     def base(self) -> ServedSampler:
+        self._wait()
         return ServedSampler(self._client, self._model, self._tokenizer)
 
     @contextmanager
     def adapted(self, adapter: Path) -> Iterator[ServedSampler]:
         """Under a name that says which weights it is: a server answers from its cache for a name that it knows."""
         open_lora(adapter, shapes_of_model(self._folder))
+        self._wait()
         name = f"{self._prefix}-{hash_weights(adapter)[:16]}"
         self._client.load(name, adapter.resolve())
         try:
             self._client.probe(name)
             yield ServedSampler(self._client, name, self._tokenizer)
         finally:
-            self._forget(name)
-
-    def _forget(self, name: str) -> None:
-        try:
-            self._client.unload(name)
-        except UserError:
-            pass  # it takes little room, and another who loads it gets the same weights
+            # Left loaded it takes little room, and another who loads it gets the same weights.
+            with suppress(ServerError):
+                self._client.unload(name)

@@ -8,15 +8,19 @@ parse, or was cut off. Abstentions count in the denominator and never win, whoev
 import ast
 import hashlib
 import random
+import re
+import textwrap
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.function_view import END, parse, read_answer
+from agent.function_view import END, parse, read_answer, units, view_unit
 from agent.vote import consensus
 from ttrl_adapter.records import Ballot, Exercise, Poll, Recipe
+
+_BLOCK = re.compile(r"^ *`{3,}[\w+-]*\n(.*?)^ *`{3,} *$", re.DOTALL | re.MULTILINE)
 
 PASSED = "tests passed"
 """The key of all answers whose tests passed: equal behaviour is one vote."""
@@ -68,7 +72,23 @@ def key_of(text: str, exercise: Exercise) -> str | None:
 def lines_of(text: str, exercise: Exercise) -> list[str] | None:
     """The function as an answer leaves it; None where it says nothing of the kind."""
     said = _said(text, exercise)
-    return None if said is None else read_answer(said, exercise.lines, exercise.marked)
+    if said is None:
+        return None
+    if exercise.form == "chat":
+        return _whole_function(said, exercise.lines)
+    return read_answer(said, exercise.lines, exercise.marked)
+
+
+def _whole_function(said: str, old: Sequence[str]) -> list[str] | None:
+    """The function of the same name in the last block of code, else in all that is said, in normal form."""
+    blocks = _BLOCK.findall(said)
+    code = textwrap.dedent(blocks[-1] if blocks else said)
+    head = old[0].partition("(")[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = parse(code)
+        views = (view_unit(code, unit) for unit in units(tree)) if tree else iter(())
+        return next((list(v.lines) for v in views if v and v.lines[0].partition("(")[0] == head), None)
 
 
 def _said(text: str, exercise: Exercise) -> str | None:

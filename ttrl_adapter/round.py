@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from memory.home import MemoryHome
 from memory.records import Record, Verdict
 from ttrl_adapter.canary_tests import CanaryTests, Examined
 from ttrl_adapter.gate import GateRules, judge
@@ -189,15 +188,15 @@ def ask(
     return poll(sampler, exercises, recipe.votes, temperature, seed, max_tokens=recipe.max_tokens)
 
 
-def round_folders(home: MemoryHome) -> list[Path]:
-    """Of the rounds of this home, named after their numbers, the oldest first."""
-    return sorted(home.rounds.glob("[0-9]*"), key=lambda folder: int(folder.name))
+def round_folders(rounds: Path) -> list[Path]:
+    """Of the rounds of one model, named after their numbers, the oldest first."""
+    return sorted(rounds.glob("[0-9]*"), key=lambda folder: int(folder.name))
 
 
-def promoted_rounds(home: MemoryHome) -> list[Chosen]:
-    """What the rounds of this home learnt from that the gate let pass, the oldest first."""
+def promoted_rounds(rounds: Path) -> list[Chosen]:
+    """What the rounds learnt from that the gate let pass, the oldest first."""
     found = []
-    for folder in round_folders(home):
+    for folder in round_folders(rounds):
         if (folder / VERDICT).exists() and Verdict.model_validate_json((folder / VERDICT).read_bytes()).passed:
             found.append(Chosen.model_validate_json((folder / CHOSEN).read_bytes()))
     return found

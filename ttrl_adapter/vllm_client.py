@@ -51,8 +51,11 @@ class VllmClient:
 
     def loaded(self) -> dict[str, str]:
         """The adapters by their names, with the folders that they were loaded from."""
-        cards = self._asked("GET", "models")["data"]
-        return {card["id"]: card.get("root") or "" for card in cards if card.get("parent")}
+        return {card["id"]: card.get("root") or "" for card in self._cards() if card.get("parent")}
+
+    def bases(self) -> dict[str, str]:
+        """The names of the base model, with the folder, or the name at a hub, that it was loaded from."""
+        return {card["id"]: card.get("root") or "" for card in self._cards() if not card.get("parent")}
 
     def load(self, name: str, folder: Path) -> None:
         """Load an adapter under a name that no other ever had. Done already is as good."""
@@ -94,6 +97,12 @@ class VllmClient:
             return [(c["token_ids"], sum(c["logprobs"]["token_logprobs"])) for c in answer["choices"]]
         except (KeyError, TypeError):
             raise ServerError(f"{self.url} answers without tokens: a newer vLLM has them.") from None
+
+    def _cards(self) -> list[dict[str, Any]]:
+        cards = self._asked("GET", "models").get("data")
+        if not isinstance(cards, list):
+            raise ServerError(f"{self.url} does not answer as a vLLM server.")
+        return cards
 
     def _asked(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         answer = self._send(method, path, body)

@@ -23,6 +23,8 @@ class FailingServer:
     """What it has loaded, what it was asked, and how it fails: a path's last part to an answer."""
 
     url: str = ""
+    root: str = ""
+    """What the base model was loaded from."""
     loaded: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     failures: dict[str, Answer] = field(default_factory=dict)
@@ -34,7 +36,7 @@ class FailingServer:
         match path:
             case "models":
                 cards = [{"id": name, "root": root, "parent": "base"} for name, root in self.loaded.items()]
-                return Answer(200, {"data": [{"id": "base", "parent": None}, *cards]})
+                return Answer(200, {"data": [{"id": "base", "parent": None, "root": self.root}, *cards]})
             case "load_lora_adapter":
                 self.loaded[body["lora_name"]] = body["lora_path"]
             case "unload_lora_adapter":

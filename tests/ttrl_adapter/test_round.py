@@ -93,4 +93,4 @@ def test_only_rounds_that_the_gate_let_pass_are_replayed(tmp_path: Path) -> None
         (home.rounds / name / CHOSEN).write_text(one.model_dump_json())
         (home.rounds / name / VERDICT).write_text(f'{{"passed": {passed}}}')
     (home.rounds / "0003").mkdir()
-    assert promoted_rounds(home) == [one]
+    assert promoted_rounds(home.rounds) == [one]
