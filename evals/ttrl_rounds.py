@@ -6,6 +6,7 @@ would show there, whatever the gate and the policy's own agreement say.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,13 +53,14 @@ def play(
     """Rounds until there are so many; those that are in the folder are not done again."""
     played = read_played(folder)
     policies = LocalPolicies(task.model)
+    place = folder.path / "rounds"
     if not played:
         held_out = ask_held_out(policies.base, task)
-        nothing = Verdict(passed=False)
-        played = [Played(number=0, promoted=False, verdict=nothing, agreement=None, held_out=held_out)]
-        _keep(played[0], folder)
+        _keep(
+            Played(number=0, promoted=False, verdict=Verdict(passed=False), agreement=None, held_out=held_out), folder
+        )
+        played = read_played(folder)
     for number in range(len(played), rounds + 1):
-        place = folder.path / "rounds"
         active = _active(place, played)
         context = RoundContext(
             model=task.model,
@@ -71,13 +73,16 @@ def play(
             exercises=size,
             canaries=len(task.canaries),
         )
-        replay = [_chosen(place, p.number) for p in played if p.promoted]
-        result = run_round(
-            place / f"{number:04}", lambda n=number: Pool(task.draw(n), task.canaries), replay, context  # type: ignore[misc]
-        )  # fmt: skip
+        pool = partial(_pool, task, number)
+        replay = [_chosen(place, each.number) for each in played if each.promoted]
+        result = run_round(place / f"{number:04}", pool, replay, context)
         played.append(_played(number, result, task, policies, played[-1]))
         _keep(played[-1], folder)
         tell(f"round {number}/{rounds}: {_in_words(played[-1])}")
+
+
+def _pool(task: LearningTask, number: int) -> Pool:
+    return Pool(task.draw(number), task.canaries)
 
 
 def ask_held_out(sampler: Sampler, task: LearningTask) -> dict[str, float]:
@@ -133,18 +138,14 @@ def chart(played: Sequence[Played], task: str) -> Chart:
     )  # fmt: skip
 
 
-def _played(
-    number: int, result: RoundResult, task: LearningTask, policies: LocalPolicies, before: Played
-) -> Played:  # fmt: skip
+def _played(number: int, result: RoundResult, task: LearningTask, policies: LocalPolicies, before: Played) -> Played:
     promoted = result.verdict.passed and result.adapter is not None
     held_out = before.held_out
     if promoted and result.adapter:
         with policies.adapted(result.adapter) as sampler:
             held_out = ask_held_out(sampler, task)
     agreement = result.steps[-1].agreement if result.steps else None
-    return Played(
-        number=number, promoted=promoted, verdict=result.verdict, agreement=agreement, held_out=held_out
-    )  # fmt: skip
+    return Played(number=number, promoted=promoted, verdict=result.verdict, agreement=agreement, held_out=held_out)
 
 
 def _active(place: Path, played: Sequence[Played]) -> Active:

@@ -92,7 +92,7 @@ def repair(folder: Path, wheels: Path, size: Size, seed: int, tell: Callable[[st
     chosen = _adapted(folder, SHIPPED, rest, size, "vote", seed, tell)
     tested = _adapted(folder, SHIPPED, rest, size, "tests", seed, tell)
     votes = {**tested.base_votes, **chosen.base_votes}
-    recipe = Recipe(seed=seed, trained=16, epochs=1)
+    recipe = Recipe(seed=seed, trained=16, epochs=4)
 
     def draw(number: int) -> list[Exercise]:
         return random.Random(f"repair {seed} round {number}").sample(rest, len(rest))

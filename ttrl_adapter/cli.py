@@ -1,7 +1,7 @@
 """`sleepwright train`: rounds of learning from the agent's own agreement. Heavy imports wait until it runs."""
 
 import json
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,13 +92,15 @@ def train(
     trainer_python()  # says what is missing before anything is done
     repository = Repository.open(repo)
     home = MemoryHome.for_repository(repository.common_dir)
-    if if_due and not _is_due(home, as_json):
-        return 1
     given = {"epochs": epochs, "learning_rate": learning_rate, "signal": labels}
     changes = {name: value for name, value in given.items() if value is not None}
     options = TrainOptions(changes, seed, exercises, canaries, continues, processes, test, pause_server)
     promoted = False
-    with training_lock(home), _learner(model, base_url, home) as learner:
+    with ExitStack() as holding:
+        learner = holding.enter_context(_learner(model, base_url, home))
+        if if_due and not _is_due(home, learner, as_json):
+            return 1
+        holding.enter_context(training_lock(home))
         session = Session(home, repository, learner, options, _tell, _notice)
         while True:
             outcome = session.play()
@@ -120,12 +122,12 @@ def _learner(model: str | None, url: str | None, home: "MemoryHome") -> "Abstrac
     return nullcontext(embedded())
 
 
-def _is_due(home: "MemoryHome", as_json: bool) -> bool:
+def _is_due(home: "MemoryHome", learner: "Learner", as_json: bool) -> bool:
     from memory.experiences import ExperienceLog
     from ttrl_adapter.due import look
 
     with ExperienceLog(home.experiences) as log:
-        due = look(home, log)
+        due = look(learner.rounds(home), log)
     if not due.is_due:
         click.echo(json.dumps({"due": False, "new": due.new}) if as_json else f"Nothing to do: {due}.")
     return due.is_due

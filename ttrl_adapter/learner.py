@@ -15,6 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from tokenizers import Tokenizer
 
 from agent.errors import ConfigError
@@ -73,7 +75,7 @@ class Learner:
 def embedded() -> Learner:
     """The model that is shipped in the package."""
     policies = LocalPolicies(SHIPPED)
-    return Learner(EMBEDDED, SHIPPED, policies, _fits(policies.base.count))
+    return Learner(EMBEDDED, SHIPPED, policies, _fits(lambda prompt: policies.base.count(prompt)))
 
 
 @contextmanager
@@ -91,7 +93,7 @@ def served(model: str, url: str, home: MemoryHome) -> Iterator[Learner]:
     if ours and ours.base != base:
         raise ConfigError(f"`sleepwright serve` serves {ours.base!r} at {url}, not {base!r}.")
     key = ours.key if ours else os.environ.get("SLEEPWRIGHT_API_KEY", "")
-    with VllmClient(url, key, seconds=_ANSWER_SECONDS) as client:
+    with VllmClient(url, key, answer_seconds=_ANSWER_SECONDS) as client:
         name = ours.model if ours else _name(client, model, folder)
         policies = ServedPolicies(client, name, folder, f"{home.path.name}-trial", wait)
         server = None if ours else Server(client, base)
@@ -112,9 +114,6 @@ def _folder(model: str) -> Path:
     """Where the model's files lie on this machine."""
     folder = Path(model)
     if not folder.is_dir():
-        from huggingface_hub import snapshot_download  # comes with tokenizers; only names of the hub need it
-        from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
         try:
             folder = Path(snapshot_download(model, local_files_only=True))
         except (LocalEntryNotFoundError, HFValidationError):

@@ -100,6 +100,11 @@ class Session:
         seed = number if options.seed is None else options.seed
         active = Registry(self.home).active(self.learner.base)
         pauses = has_accelerator() if options.pause is None else options.pause
+        if pauses and self.learner.server:
+            url = self.learner.server.client.url
+            self.notice(
+                f"The server at {url} was not started by `sleepwright serve`: it is not stopped for the training."
+            )
         return RoundContext(
             model=self.learner.folder,
             policies=self.learner.policies,

@@ -14,6 +14,9 @@ TEMPLATE = (
     "{{ '\n' }}{% endif %}"
 )
 
+BOS = {"__type": "AddedToken", "content": "<|in|>", "lstrip": False, "normalized": False, "rstrip": False}
+BOS |= {"single_word": False}
+
 
 def chat_model(folder: Path) -> Path:
     """Make it. Its tokenizer knows no marks, so that it is asked as a chat model is."""
@@ -24,6 +27,6 @@ def chat_model(folder: Path) -> Path:
     (folder / "tokenizer.json").write_text(tokenizer.replace("<|fix|>", "<|mend|>"))
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [4081, 4082]}))
     config = json.loads((SHIPPED / "tokenizer_config.json").read_text())
-    config |= {"chat_template": [{"name": "default", "template": TEMPLATE}], "bos_token": {"content": "<|in|>"}}
+    config |= {"chat_template": [{"name": "default", "template": TEMPLATE}], "bos_token": BOS}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     return folder

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +28,8 @@ class FailingServer:
     loaded: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     failures: dict[str, Answer] = field(default_factory=dict)
+    say: Callable[[list[int], int], list[list[int]]] | None = None
+    """So many answers to a prompt, all as tokens."""
 
     def answer(self, path: str, body: dict[str, Any]) -> Answer:
         self.asked.append(f"{path} {body.get('lora_name') or body.get('model') or ''}".strip())
@@ -42,9 +44,13 @@ class FailingServer:
             case "unload_lora_adapter":
                 if self.loaded.pop(body["lora_name"], None) is None:
                     return Answer(404, {"error": {"message": "The lora adapter cannot be found."}})
+            case "completions" if self.say and isinstance(body["prompt"], list):
+                said = self.say(body["prompt"], body["n"])
+                choices = [{"token_ids": ids, "logprobs": {"token_logprobs": [-1.0] * len(ids)}} for ids in said]
+                return Answer(200, {"model": body["model"], "choices": choices})
             case "completions":
-                said = {"tokens": ["a", "b"], "token_logprobs": [-0.5, -0.25]}
-                return Answer(200, {"model": body["model"], "choices": [{"logprobs": said}]})
+                probed = {"tokens": ["a", "b"], "token_logprobs": [-0.5, -0.25]}
+                return Answer(200, {"model": body["model"], "choices": [{"logprobs": probed}]})
         return Answer(200, "done")
 
 
