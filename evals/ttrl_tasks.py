@@ -63,7 +63,7 @@ def sorting(folder: Path, size: Size, seed: int, tell: Callable[[str], None]) ->
     fresh = distinct(_sorting(rng, DIGITS) for _ in range(4 * (size.adapted + size.held_out + size.canaries)))
     held_out, canaries = fresh[: size.held_out], fresh[size.held_out :][: size.canaries]
     chosen = _adapted(folder, model, fresh[size.held_out + size.canaries :], size, "vote", seed, tell)
-    recipe = Recipe(seed=seed, prompts_per_step=16, trained=16, epochs=10, learning_rate=2e-3, max_tokens=DIGITS + 4)
+    recipe = Recipe(seed=seed, prompts_per_step=16, trained=16, epochs=10, learning_rate=1e-3, max_tokens=DIGITS + 4)
     no_prior = [_sorting(rng, NO_PRIOR_DIGITS) for _ in range(size.adapted)]
     kept = {exercise.id for exercise in (*held_out, *canaries)}
 

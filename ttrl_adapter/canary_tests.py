@@ -108,32 +108,29 @@ class CanaryTests:
     def _ask_tests(
         self, canary: Exercise, place: Place, answers: Mapping[str, Sequence[str]], worktree: Path, run: ProbedRun
     ) -> dict[str, bool]:
-        """What the tests say of each answer; nothing where they do not notice the bug."""
-        command = self._command(place.tests, run)
-        if command is None or self._passes(canary.lines, place, command, worktree, run):
-            return {}
-        return {key: self._passes(lines, place, command, worktree, run) for key, lines in answers.items()}
+        """What the tests say of each answer; nothing where they do not tell the bug from the original."""
+        command = self._command(place.tests)
 
-    def _passes(self, lines: Sequence[str], place: Place, command: str, worktree: Path, run: ProbedRun) -> bool:
-        """Whether the tests pass with the function as these lines say."""
-        changed = repair(place.view, lines)
-        if changed is None:
-            return False  # it cannot be put into the file; the original never comes here
-        file = worktree / place.path
-        before = file.read_bytes()
-        file.write_text(changed, encoding="utf-8", newline="")
-        try:
+        def passes(lines: Sequence[str] | None) -> bool:
+            """With the function as these lines say; None for the original."""
+            changed = place.view.source if lines is None else repair(place.view, lines)
+            if changed is None:
+                return False  # it cannot be put into the file
+            (worktree / place.path).write_text(changed, encoding="utf-8", newline="")
             limit = check_seconds(run.command)
             ran = self.sandbox.run(command, worktree, timeout=limit, readable=self.repository.inputs)
-        finally:
-            file.write_bytes(before)
-        return ran.exit_code == 0 and not ran.timed_out
+            self.repository.reset(worktree, self.snapshot)
+            return ran.exit_code == 0 and not ran.timed_out
 
-    def _command(self, tests: Sequence[str], run: ProbedRun) -> str | None:
-        """Runs these tests, with all others where the runner cannot be told; None where that takes too long."""
-        if "pytest" in self.command:
-            return f"{self.command} {' '.join(map(shlex.quote, tests))}"
-        return self.command if run.command.seconds <= LONGEST_SUITE else None
+        if run.command.seconds > LONGEST_SUITE and command == self.command:
+            return {}
+        if passes(canary.lines) or not passes(None):
+            return {}
+        return {key: passes(lines) for key, lines in answers.items()}
+
+    def _command(self, tests: Sequence[str]) -> str:
+        """Runs these tests; with all others where the runner cannot be told."""
+        return f"{self.command} {' '.join(map(shlex.quote, tests))}" if "pytest" in self.command else self.command
 
 
 class _Covered:
@@ -168,8 +165,9 @@ def _places(
             # Its head runs where it is defined, its body where it is called.
             tests = {test for line in range(first + 1, last + 1) for test in lines.get(line, ())} & passed
             view = view_unit(text, unit) if tests else None
-            for id in wanted.get(view.lines, ()) if view else ():
-                found.setdefault(id, Place(path, view, tuple(sorted(tests)[:MOST_TESTS])))  # type: ignore[arg-type]
+            if view is not None:
+                place = Place(path, view, tuple(sorted(tests)[:MOST_TESTS]))
+                found = dict.fromkeys(wanted.get(view.lines, ()), place) | found
     return found
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
+from jinja2 import Template, TemplateError
 from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
@@ -51,18 +51,19 @@ class ChatForm:
         }
         return known.model_copy(update=changes)
 
-    def prompt(self, text: str) -> str:
+    def prompt(self, said: str) -> str:
         """What the model reads when a user says this, up to where its answer begins."""
-        messages = [{"role": "user", "content": text}]
+        messages = [{"role": "user", "content": said}]
         try:
-            return self._template.render(
+            text = self._template.render(
                 messages=messages, add_generation_prompt=True, enable_thinking=False, **self._special
             )
         except TemplateError as error:
             raise ConfigError(f"The chat template of {str(self._folder)!r} fails: {error}") from error
+        return text
 
 
-def _template(folder: Path, config: Mapping[str, Any]) -> Any:
+def _template(folder: Path, config: Mapping[str, Any]) -> Template:
     file = folder / "chat_template.jinja"
     text = file.read_text(encoding="utf-8") if file.is_file() else config.get("chat_template")
     if isinstance(text, list):  # several, by name
@@ -86,8 +87,8 @@ def _template(folder: Path, config: Mapping[str, Any]) -> Any:
 def _ends(folder: Path, tokenizer: Tokenizer, eos: str) -> tuple[str, ...]:
     """As vLLM takes them: what the model's own settings say, and the tokenizer's end of a sequence."""
     settings = [_read(folder / name).get("eos_token_id") for name in ("generation_config.json", "config.json")]
-    numbers = next((found for found in settings if found is not None), [])
-    tokens = [tokenizer.id_to_token(number) for number in ([numbers] if isinstance(numbers, int) else numbers)]
+    found: int | list[int] = next((numbers for numbers in settings if numbers is not None), [])
+    tokens = [tokenizer.id_to_token(number) for number in ([found] if isinstance(found, int) else found)]
     ends = tuple(dict.fromkeys(token for token in (*tokens, eos) if token))
     if not ends:
         raise ConfigError(f"The model in {str(folder)!r} does not say which token ends an answer.")

@@ -56,7 +56,8 @@ def never() -> Pool:
 
 def test_a_round_chooses_trains_and_judges_and_a_second_call_does_nothing_again(folder: Path) -> None:
     result = run_round(folder, never, [], context())
-    assert len(result.chosen.exercises) == 16 == len(result.chosen.base_votes)
+    assert len(result.chosen.exercises) == 16
+    assert result.chosen.base_votes.keys() <= {exercise.id for exercise in result.chosen.exercises}
     assert not result.verdict.passed and result.verdict.numbers["canaries"] == 4  # changed by chance: no better
     assert result.adapter == folder / "training" / "adapter"
 

@@ -1,4 +1,4 @@
-"""`sleepwright train --model DIR --base-url URL` from its pool to its verdict: a chat model at a server that is no model,
+"""`sleepwright train --model DIR --base-url URL` from its pool to its verdict: a chat model at a server that is none,
 and a trainer whose adapter is there already. With real ones: test_serve_vllm.py and test_train.py."""
 
 import json
