@@ -2,7 +2,7 @@
 
 import click
 
-from evals import daemon_cli, passk_cli, replay_cli, run_cli, sleep_cli, swe_cli, ttrl_cli
+from evals import daemon_cli, passk_cli, replay_cli, run_cli, sleep_cli, swe_cli, ttrl_cli, ttrl_cost_cli, ttrl_rounds_cli
 from evals.programs_cli import classics, localize, repair
 from evals.speed_cli import map_, memory_speed, overhead, speed
 
@@ -14,6 +14,8 @@ def evaluate() -> None:
 
 evaluate.add_command(run_cli.report)
 evaluate.add_command(ttrl_cli.ttrl)
+evaluate.add_command(ttrl_rounds_cli.ttrl_rounds)
+evaluate.add_command(ttrl_cost_cli.ttrl_cost)
 evaluate.add_command(passk_cli.passk)
 evaluate.add_command(daemon_cli.daemon)
 evaluate.add_command(replay_cli.replay)

@@ -19,6 +19,7 @@ from evals.tables import Column, Table
 from evals.ttrl_tasks import LearningTask
 from memory.records import Record, Verdict
 from ttrl_adapter.gate import judge, pass_at_k
+from ttrl_adapter.pool import distinct
 from ttrl_adapter.records import Ballot, Exercise, Poll, Recipe, Step, TrainJob
 from ttrl_adapter.reward import count_votes
 from ttrl_adapter.training import prepare, run, steps
@@ -99,11 +100,20 @@ def run_seed(
             journal.append(_trained(seed, name, steps(adapter.parent), judge(base, base, new)))
 
 
+def learnt(name: str, task: LearningTask) -> list[Exercise]:
+    """What an arm learns from, of the exercises that the base is asked too; for the base, those of all arms."""
+    if name == BASE:
+        return distinct([*task.adapted, *task.tested])
+    if ARMS[name].on_no_prior:
+        return []
+    return task.tested if ARMS[name].changes.get("signal") == "tests" else task.adapted
+
+
 def train_arm(name: str, task: LearningTask, workspace: Path, seed: int, tell: Tell) -> Path:
     """The adapter's folder; trained only where that was not finished before."""
     arm = ARMS[name]
     folder = workspace / f"{seed}-{_plain(name)}"
-    exercises, votes = task.adapted, task.base_votes
+    exercises, votes = learnt(name, task), task.base_votes
     if arm.on_no_prior:
         exercises = task.no_prior
         polls = poll(Policy(task.model), exercises, SAMPLES, 1.0, 0)
@@ -114,12 +124,15 @@ def train_arm(name: str, task: LearningTask, workspace: Path, seed: int, tell: T
 
 
 def _ask_all(name: str, policy: Policy, task: LearningTask, seed: int, folder: RunFolder, tell: Tell) -> None:
-    """Greedy, at 0.6 and at 1.0 on the held-out exercises; at 1.0 on the canaries and on those it learnt from."""
+    """Greedy, at 0.6 and at 1.0 on the held-out exercises; at 1.0 on the canaries; greedy and at 1.0 on those that it
+    learnt from, the base on those of all arms."""
     plan: list[tuple[Split, list[Exercise], int, float]] = [
         ("held-out", task.held_out, 1, 0.0),
         ("held-out", task.held_out, SAMPLES, 0.6),
         ("held-out", task.held_out, SAMPLES, 1.0),
         ("canaries", task.canaries, SAMPLES, 1.0),
+        ("adapted", learnt(name, task), 1, 0.0),
+        ("adapted", learnt(name, task), SAMPLES, 1.0),
     ]
     for split, exercises, samples, temperature in plan:
         tell(f"{name}: asking {len(exercises)} {split} at temperature {temperature}")
@@ -156,11 +169,11 @@ def _ballots(folder: RunFolder, seed: int, arm: str, split: Split) -> list[Ballo
 MEASURES = ("pass@1 T=1", "pass@1 T=0.6", "greedy", "maj@64", "pass@8", "pass@64", "distinct", "tokens")
 
 
-def measured(asked: Iterable[Asked]) -> dict[tuple[str, str], dict[str, float]]:
+def measured(asked: Iterable[Asked], split: Split = "held-out") -> dict[tuple[str, str], dict[str, float]]:
     """(arm, measure) to values by exercise, means over the seeds that asked it."""
     every: dict[tuple[str, str], dict[str, list[float]]] = {}
     for row in asked:
-        if row.split == "held-out":
+        if row.split == split:
             for name, value in _values(row).items():
                 every.setdefault((row.arm, name), {}).setdefault(row.poll.exercise, []).append(value)
     return {key: {e: sum(v) / len(v) for e, v in values.items()} for key, values in every.items()}
@@ -192,7 +205,15 @@ def tables(asked: Sequence[Asked], trained: Sequence[Trained], task: str) -> lis
     values = measured(asked)
     arms = [arm for arm in (BASE, *ARMS) if any(key[0] == arm for key in values)]
     seeds = sorted({row.seed for row in asked})
-    return [_means(values, trained, arms, task, seeds), _differences(values, arms, task)]
+    found = [
+        _means(values, trained, arms, task, seeds),
+        _differences(values, arms, "ttrl-differences", f"{task}: paired over the held-out exercises"),
+    ]
+    adapted = measured(asked, "adapted")
+    if adapted:
+        caption = f"{task}: the same on the very exercises that each arm learnt from, as TTRL is measured in its paper"
+        found.append(_differences(adapted, arms, "ttrl-adapted", caption))
+    return found
 
 
 def _means(
@@ -229,7 +250,9 @@ def _last_labels(taken: Sequence[Step]) -> list[float]:
     return [step.label_accuracy for step in last if step.label_accuracy is not None]
 
 
-def _differences(values: Mapping[tuple[str, str], Mapping[str, float]], arms: Sequence[str], task: str) -> Table:
+def _differences(
+    values: Mapping[tuple[str, str], Mapping[str, float]], arms: Sequence[str], table: str, caption: str
+) -> Table:
     rows: list[tuple[str | float | None, ...]] = []
     for arm in arms:
         for name in MEASURES[:-2]:
@@ -244,9 +267,9 @@ def _differences(values: Mapping[tuple[str, str], Mapping[str, float]], arms: Se
     headings = ("before", "after", "difference", "from", "to", "relative")
     formats = (".1%", ".1%", "+.1%", "+.1%", "+.1%", "+.0%")
     return Table(
-        name="ttrl-differences",
-        caption=f"{task}: paired over the held-out exercises, each the mean over its seeds, with the 95 % bootstrap "
-        "interval of the difference from the base.",
+        name=table,
+        caption=f"{caption}; each is the mean over its seeds, with the 95 % bootstrap interval of the difference "
+        "from the base.",
         columns=(
             Column(name="arm"),
             Column(name="measure"),

@@ -42,8 +42,8 @@ def ttrl(
 ) -> None:
     """Learning from the policy's own agreement, before and after, with the arms that must fail.
 
-    The sorting task makes its tiny model itself; minutes a seed. The repair task is the embedded policy on functions of
-    packages that it never saw; about an hour a seed. Started again with the same --out, it goes on.
+    The sorting task makes its tiny model itself; a quarter of an hour a seed. The repair task is the embedded policy on
+    functions of packages that it never saw; hours a seed, for all arms. Started again with the same --out, it goes on.
     """
     import json
 

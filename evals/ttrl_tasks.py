@@ -11,8 +11,9 @@ from agent.policy import SHIPPED, Policy
 from evals.repair import fetch_held_out
 from evals.run_folder import write_whole
 from ttrl_adapter.corpus import read_functions
+from ttrl_adapter.policies import LocalPolicies
 from ttrl_adapter.pool import MOST_PROMPT_TOKENS, distinct, exercise_id, self_made
-from ttrl_adapter.records import Exercise, Recipe
+from ttrl_adapter.records import Exercise, Recipe, Signal
 from ttrl_adapter.round import Chosen, RoundContext, choose
 from ttrl_adapter.training import trainer_python
 
@@ -36,13 +37,17 @@ class LearningTask:
     name: str
     model: Path
     adapted: list[Exercise]
-    """Learnt from, without their answers."""
+    """Learnt from, without their answers: where the base's votes say something."""
+    tested: list[Exercise]
+    """Learnt from with their answers as tests: where these say something."""
     base_votes: dict[str, str]
     held_out: list[Exercise]
     canaries: list[Exercise]
     recipe: Recipe
     no_prior: list[Exercise]
     """Of the same form, and beyond the base: nothing to agree on."""
+    draw: Callable[[int], list[Exercise]]
+    """What a round of this number may choose from; nothing of it is held out."""
 
 
 def sorting(folder: Path, size: Size, seed: int, tell: Callable[[str], None]) -> LearningTask:
@@ -57,11 +62,19 @@ def sorting(folder: Path, size: Size, seed: int, tell: Callable[[str], None]) ->
     rng = random.Random(f"sorting {seed}")
     fresh = distinct(_sorting(rng, DIGITS) for _ in range(4 * (size.adapted + size.held_out + size.canaries)))
     held_out, canaries = fresh[: size.held_out], fresh[size.held_out :][: size.canaries]
-    chosen = _adapted(folder, Policy(model), fresh[size.held_out + size.canaries :], size, seed, tell)
-    recipe = Recipe(seed=seed, prompts_per_step=16, trained=16, epochs=5, learning_rate=1e-3, max_tokens=DIGITS + 4)
+    chosen = _adapted(folder, model, fresh[size.held_out + size.canaries :], size, "vote", seed, tell)
+    recipe = Recipe(seed=seed, prompts_per_step=16, trained=16, epochs=10, learning_rate=1e-3, max_tokens=DIGITS + 4)
     no_prior = [_sorting(rng, NO_PRIOR_DIGITS) for _ in range(size.adapted)]
+    kept = {exercise.id for exercise in (*held_out, *canaries)}
+
+    def draw(number: int) -> list[Exercise]:
+        own = random.Random(f"sorting {seed} round {number}")
+        drawn = distinct(_sorting(own, DIGITS) for _ in range(4 * size.adapted))
+        return [exercise for exercise in drawn if exercise.id not in kept]
+
+    adapted = list(chosen.exercises)
     return LearningTask(
-        "sorting", model, list(chosen.exercises), chosen.base_votes, held_out, canaries, recipe, no_prior
+        "sorting", model, adapted, adapted, chosen.base_votes, held_out, canaries, recipe, no_prior, draw
     )
 
 
@@ -76,25 +89,39 @@ def repair(folder: Path, wheels: Path, size: Size, seed: int, tell: Callable[[st
     held_out, canaries = fits[: size.held_out], fits[size.held_out :][: size.canaries]
     rest = fits[size.held_out + size.canaries :]
     random.Random(f"repair {seed}").shuffle(rest)
-    chosen = _adapted(folder, policy, rest, size, seed, tell)
-    recipe = Recipe(seed=seed, trained=16, epochs=1)
-    return LearningTask("repair", SHIPPED, list(chosen.exercises), chosen.base_votes, held_out, canaries, recipe, [])
+    chosen = _adapted(folder, SHIPPED, rest, size, "vote", seed, tell)
+    tested = _adapted(folder, SHIPPED, rest, size, "tests", seed, tell)
+    votes = {**tested.base_votes, **chosen.base_votes}
+    recipe = Recipe(seed=seed, trained=16, epochs=4)
+
+    def draw(number: int) -> list[Exercise]:
+        return random.Random(f"repair {seed} round {number}").sample(rest, len(rest))
+
+    adapted = list(chosen.exercises)
+    return LearningTask("repair", SHIPPED, adapted, list(tested.exercises), votes, held_out, canaries, recipe, [], draw)
 
 
 def _adapted(
-    folder: Path, policy: Policy, candidates: Sequence[Exercise], size: Size, seed: int, tell: Callable[[str], None]
+    folder: Path,
+    model: Path,
+    candidates: Sequence[Exercise],
+    size: Size,
+    signal: Signal,
+    seed: int,
+    tell: Callable[[str], None],
 ) -> Chosen:
-    """As a round does it: the base votes, and what it agrees on neither too little nor entirely is kept. Once."""
-    file = folder / "chosen.json"
+    """As a round does it: the base votes, and what something can be learnt from by this signal is kept. Once."""
+    file = folder / f"chosen-{signal}.json"
     if not file.exists():
         context = RoundContext(
-            model=SHIPPED,
+            model=model,
+            policies=LocalPolicies(model),
             active=None,
-            recipe=Recipe(seed=seed),
+            recipe=Recipe(signal=signal, seed=seed),
             tell=lambda stage, done, wanted: tell(f"{stage} {done}/{wanted}"),
             exercises=size.adapted,
         )
-        chosen = choose(policy, candidates, [], context)
+        chosen = choose(candidates, [], context)
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(file, chosen.model_dump_json())
     return Chosen.model_validate_json(file.read_bytes())

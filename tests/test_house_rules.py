@@ -36,9 +36,9 @@ OWNERS = {
     "git": {"agent/git_command.py"},
     "matplotlib": {"evals/plots.py"},
     "ray": {"evals/executor.py"},
-    "torch": {"ttrl_adapter/pretrain.py", "ttrl_adapter/train.py", "evals/sorting_model.py"},
-    "transformers": {"ttrl_adapter/train.py", "evals/sorting_model.py", "evals/speed.py"},
-    "trl": {"ttrl_adapter/train.py"},
+    "torch": {"ttrl_adapter/pretrain.py", "ttrl_adapter/train.py", "evals/sorting_model.py", "evals/bare_trl.py"},
+    "transformers": {"ttrl_adapter/train.py", "evals/sorting_model.py", "evals/speed.py", "evals/bare_trl.py"},
+    "trl": {"ttrl_adapter/train.py", "evals/bare_trl.py"},
     "peft": {"ttrl_adapter/train.py"},
 }
 """A heavy library has one owner; the graph's three files are one."""

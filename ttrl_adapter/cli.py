@@ -1,19 +1,32 @@
 """`sleepwright train`: rounds of learning from the agent's own agreement. Heavy imports wait until it runs."""
 
 import json
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from memory.home import MemoryHome
-    from ttrl_adapter.round import RoundContext, RoundResult
+    from ttrl_adapter.learner import Learner
+    from ttrl_adapter.session import Outcome
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="One round. Without it rounds follow each other until one is rejected.")
 @click.option("--if-due", is_flag=True, help="Only where enough tasks were finished since the last round.")
+@click.option(
+    "--model",
+    metavar="MODEL",
+    help="What learns, at --base-url: the folder of a causal language model with its tokenizer and chat template, or "
+    "its name where it is in the Hugging Face cache.  [default: the embedded model]",
+)
+@click.option(
+    "--base-url",
+    metavar="URL",
+    help="The vLLM server on this machine that has MODEL: `sleepwright serve MODEL` is one.",
+)
 @click.option("--repo", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), default=".")
 @click.option(
     "--labels",
@@ -29,10 +42,22 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, metavar="K", help="[default: one more with each round]")
 @click.option("--continue", "continues", is_flag=True, help="Go on from the active adapter instead of the base.")
 @click.option("--processes", type=click.IntRange(min=1), default=1, show_default=True, help="One a GPU, by accelerate.")
+@click.option(
+    "--test",
+    metavar="COMMAND",
+    help='What runs the tests that judge canaries; "" for none.  [default: found out]',
+)
+@click.option(
+    "--pause-server/--keep-server",
+    default=None,
+    help="Whether `sleepwright serve` stops its server while the training runs.  [default: where there is a GPU]",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a round on stdout.")
 def train(
     once: bool,
     if_due: bool,
+    model: str | None,
+    base_url: str | None,
     repo: Path,
     labels: str,
     exercises: int,
@@ -42,154 +67,92 @@ def train(
     seed: int | None,
     continues: bool,
     processes: int,
+    test: str | None,
+    pause_server: bool | None,
     as_json: bool,
 ) -> int:
-    """Fine-tune the embedded model on this repository, and keep the adapter only where a gate finds it better.
+    """Fine-tune the embedded model, or a served one, on this repository; a gate decides whether the adapter is better.
 
     It learns from finished tasks and from bugs made in the repository's own functions; a quarter of them is never
-    learnt from and judges. Interrupted, the next call goes on. Needs the extra [ttrl].
+    learnt from and judges, by the repository's own tests where these run the function and notice its bug. Interrupted,
+    the next call goes on. Needs the extra [ttrl].
+
+    A server that `sleepwright serve` has under way here is stopped for the training where both would share a GPU; when
+    that has ended, however it ended, it is started again as it was, with what is active by then.
 
     Exit codes: 0 an adapter was promoted; 1 none was, or nothing was due; 2 wrong use, no trainer, it failed, or
     another is training; 3 the model or its server failed; 130 interrupted.
     """
     from agent.workspace import Repository
     from memory.home import MemoryHome
+    from ttrl_adapter.session import Session, TrainOptions
     from ttrl_adapter.training import trainer_python
     from ttrl_adapter.training_lock import training_lock
 
     trainer_python()  # says what is missing before anything is done
     repository = Repository.open(repo)
     home = MemoryHome.for_repository(repository.common_dir)
-    if if_due and not _is_due(home, as_json):
-        return 1
     given = {"epochs": epochs, "learning_rate": learning_rate, "signal": labels}
     changes = {name: value for name, value in given.items() if value is not None}
+    options = TrainOptions(changes, seed, exercises, canaries, continues, processes, test, pause_server)
     promoted = False
-    with training_lock(home):
+    with ExitStack() as holding:
+        learner = holding.enter_context(_learner(model, base_url, home))
+        if if_due and not _is_due(home, learner, as_json):
+            return 1
+        holding.enter_context(training_lock(home))
+        session = Session(home, repository, learner, options, _tell, _notice)
         while True:
-            number = _round_number(home)
-            recipe = {**changes, "seed": number if seed is None else seed}
-            context = _context(home, recipe, exercises, canaries, continues, processes)
-            result = _one_round(home, repository, number, context)
-            _report(home, number, result, context, as_json)
-            promoted |= result.verdict.passed
-            if once or seed is not None or not result.verdict.passed:
+            outcome = session.play()
+            click.echo(_as_json(outcome) if as_json else _in_words(outcome))
+            passed = outcome.result.verdict.passed
+            promoted |= passed
+            if once or seed is not None or not passed:
                 return 0 if promoted else 1
 
 
-def _is_due(home: "MemoryHome", as_json: bool) -> bool:
+def _learner(model: str | None, url: str | None, home: "MemoryHome") -> "AbstractContextManager[Learner]":
+    from agent.errors import ConfigError
+    from ttrl_adapter.learner import embedded, served
+
+    if model and url:
+        return served(model, url, home)
+    if model or url:
+        raise ConfigError("A served model learns with both: --model, where its weights are, and --base-url.")
+    return nullcontext(embedded())
+
+
+def _is_due(home: "MemoryHome", learner: "Learner", as_json: bool) -> bool:
     from memory.experiences import ExperienceLog
     from ttrl_adapter.due import look
 
     with ExperienceLog(home.experiences) as log:
-        due = look(home, log)
+        due = look(learner.rounds(home), log)
     if not due.is_due:
         click.echo(json.dumps({"due": False, "new": due.new}) if as_json else f"Nothing to do: {due}.")
     return due.is_due
 
 
-def _round_number(home: "MemoryHome") -> int:
-    """Of the round that was interrupted, else of a new one."""
-    from ttrl_adapter.round import DONE, round_folders
-
-    rounds = round_folders(home)
-    if not rounds:
-        return 1
-    return int(rounds[-1].name) + (rounds[-1] / DONE).exists()
+def _as_json(outcome: "Outcome") -> str:
+    verdict, metrics = outcome.result.verdict, outcome.result.metrics
+    said = {"round": outcome.round, "adapter": outcome.published, "promoted": verdict.passed}
+    return json.dumps({**said, "verdict": verdict.model_dump(mode="json"), "metrics": metrics})
 
 
-def _context(
-    home: "MemoryHome", recipe: dict[str, Any], exercises: int, canaries: int, continues: bool, processes: int
-) -> "RoundContext":
-    from agent.policy import SHIPPED
-    from ttrl_adapter.records import Recipe
-    from ttrl_adapter.registry import EMBEDDED, Registry
-    from ttrl_adapter.round import RoundContext
-
-    active = Registry(home).active(EMBEDDED)
-    return RoundContext(
-        model=SHIPPED,
-        active=active.folder if active else None,
-        active_id=active.record.id if active else None,
-        recipe=Recipe(**recipe),
-        tell=_tell,
-        continues=continues,
-        exercises=exercises,
-        canaries=canaries,
-        processes=processes,
-    )
-
-
-def _one_round(home: "MemoryHome", repository: Any, number: int, context: "RoundContext") -> "RoundResult":
-    from agent.policy import Policy
-    from memory.experiences import ExperienceLog
-    from ttrl_adapter.past_tasks import of_experience
-    from ttrl_adapter.pool import MOST_PROMPT_TOKENS, Pool, make_pool, own_functions
-    from ttrl_adapter.round import ASKED_AT_MOST, promoted_rounds, run_round
-
-    def pool() -> Pool:
-        policy = Policy(context.model)
-
-        def fits(prompt: str) -> bool:
-            return policy.count(prompt) <= MOST_PROMPT_TOKENS
-
-        with ExperienceLog(home.experiences) as log:
-            past = [made for e in log.latest(MOST_EXPERIENCES) for made in of_experience(e, repository, fits)]
-        functions = own_functions(repository, repository.snapshot())
-        wanted = (ASKED_AT_MOST * context.exercises, context.canaries)
-        return make_pool(functions, past, fits, wanted, context.recipe.seed)
-
-    return run_round(home.rounds / f"{number:04}", pool, promoted_rounds(home), context)
-
-
-MOST_EXPERIENCES = 500
-"""The newest are learnt from."""
-
-
-def _report(home: "MemoryHome", number: int, result: "RoundResult", context: "RoundContext", as_json: bool) -> None:
-    """Publish the adapter, promote it where the gate let it pass, and say so."""
-    from agent.policy import SHIPPED
-    from agent.weight_file import hash_weights
-    from ttrl_adapter.registry import EMBEDDED, Registry
-    from ttrl_adapter.round import finish
-    from ttrl_adapter.swap import promote, running_server
-
-    published = None
-    if result.adapter:
-        registry = Registry(home)
-        # A round that was killed after it published does not publish again.
-        ours = hash_weights(result.adapter)
-        published = (
-            next((e.id for e in registry.entries() if e.stored and e.stored.record.weights_hash == ours), None)
-            or registry.publish(
-                result.adapter,
-                SHIPPED,
-                base=EMBEDDED,
-                parent=context.active_id if context.continues else None,
-                data_hash=result.chosen.data_hash,
-                seed=context.recipe.seed,
-                metrics=result.metrics,
-                verdict=result.verdict,
-            ).record.id
-        )
-        if result.verdict.passed:
-            # Where the server fails, the old adapter stays, and the next call tries again.
-            with running_server(home, EMBEDDED) as server:
-                promote(registry, published, server)
-    finish(home.rounds / f"{number:04}", published)
-    if as_json:
-        said = {"round": number, "adapter": published, "promoted": result.verdict.passed}
-        click.echo(json.dumps({**said, "verdict": result.verdict.model_dump(mode="json"), "metrics": result.metrics}))
-        return
-    if result.verdict.passed:
-        numbers = result.verdict.numbers
-        click.echo(
-            f"round {number}: {published} is active: pass@1 on {numbers['canaries']:.0f} canaries "
+def _in_words(outcome: "Outcome") -> str:
+    verdict = outcome.result.verdict
+    if verdict.passed:
+        numbers = verdict.numbers
+        return (
+            f"round {outcome.round}: {outcome.published} is active: pass@1 on {numbers['canaries']:.0f} canaries "
             f"{numbers['pass@1 before']:.1%} → {numbers['pass@1 after']:.1%}; `sleepwright adapters rollback` undoes it"
         )
-    else:
-        kept = f" ({published} is kept for comparison)" if published else ""
-        click.echo(f"round {number}: nothing is promoted{kept}: {'; '.join(result.verdict.reasons)}")
+    kept = f" ({outcome.published} is kept for comparison)" if outcome.published else ""
+    return f"round {outcome.round}: nothing is promoted{kept}: {'; '.join(verdict.reasons)}"
+
+
+def _notice(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _tell(stage: str, done: int, total: int) -> None:

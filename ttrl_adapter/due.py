@@ -1,10 +1,10 @@
 """Whether it is time for a round of training: what the daemon asks through `sleepwright train --once --if-due`."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from memory.experiences import ExperienceLog
-from memory.home import MemoryHome
 from ttrl_adapter.round import DONE, round_folders
 
 LEAST_NEW = 16
@@ -29,10 +29,10 @@ class Due(NamedTuple):
         return f"{self.new} finished tasks wait since the last round, of {LEAST_NEW} that make one due"
 
 
-def look(home: MemoryHome, log: ExperienceLog) -> Due:
-    """What waits now; StoreError where the log cannot be read."""
-    rounds = round_folders(home)
-    last = rounds[-1] / DONE if rounds else None
+def look(rounds: Path, log: ExperienceLog) -> Due:
+    """What waits now for the model whose rounds lie there; StoreError where the log cannot be read."""
+    folders = round_folders(rounds)
+    last = folders[-1] / DONE if folders else None
     if last and not last.exists():
         return Due(0, interrupted=True)
     since = datetime.fromtimestamp(last.stat().st_mtime, UTC) if last else datetime.min.replace(tzinfo=UTC)

@@ -22,8 +22,9 @@ class GateRules(Record):
 
     level: float = 0.05
     """Of the one-sided paired test."""
-    most_lost: float = 0.01
-    """Of pass@k at the largest k: what less than one canary of 64 can make."""
+    most_lost: float = 1.0
+    """Canaries that pass@k at the largest k must not lose, summed over all: a rare answer that was drawn once more or
+    less moves parts of one, in both directions; a whole one is the least that can be said to be lost."""
     least_length: float = 0.7
     """Mean length of an answer, as a share of what it was: rewards for nothing shorten answers."""
     least_distinct: float = 0.5
@@ -88,7 +89,8 @@ def _objections(n: Mapping[str, float], rules: GateRules) -> list[str]:
     gain = n["pass@1 after"] - n["pass@1 before"]
     if gain <= 0 or n["p"] > rules.level:
         found.append(f"pass@1 {gain:+.1%} on {n['canaries']:.0f} canaries is not shown to be a gain (p = {n['p']:.3f})")
-    if n["pass@k after"] < n["pass@k before"] - rules.most_lost:
+    # The sum is of shares: a whole canary is not missed for the last digit of a float.
+    if n["canaries"] * (n["pass@k before"] - n["pass@k after"]) > rules.most_lost - 1e-9:
         found.append(f"pass@{n['k']:.0f} fell from {n['pass@k before']:.1%} to {n['pass@k after']:.1%}")
     if n["length after"] < rules.least_length * n["length before"]:
         found.append(f"answers shrank from {n['length before']:.1f} to {n['length after']:.1f} tokens")

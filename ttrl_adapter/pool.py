@@ -17,7 +17,7 @@ from agent.own_code import is_own_path, own_attributes
 from agent.workspace import Repository
 from ttrl_adapter.bugs import Bug, break_function
 from ttrl_adapter.corpus import units_of
-from ttrl_adapter.records import Ballot, Exercise
+from ttrl_adapter.records import Ballot, Exercise, Signal
 from ttrl_adapter.reward import key_of
 
 MOST_EXERCISES = 128
@@ -130,11 +130,13 @@ def distinct(exercises: Iterable[Exercise]) -> list[Exercise]:
 
 
 def in_band(
-    exercises: Sequence[Exercise], ballots: Sequence[Ballot], most: int = MOST_EXERCISES
+    exercises: Sequence[Exercise], ballots: Sequence[Ballot], signal: Signal, most: int = MOST_EXERCISES
 ) -> tuple[list[Exercise], dict[str, str]]:
-    """The exercises on which the base agrees with itself neither too little nor entirely, at most `most`, and what it
-    voted there."""
+    """The exercises from which something can be learnt, at most `most`, and what the base voted on them: it agrees with
+    itself neither too little nor entirely, or, where tests are the label, they tell its answers apart."""
     low, high = BAND
-    votes = {b.exercise: b.winner for b in ballots if b.winner is not None and low <= b.agreement <= high}
-    chosen = [exercise for exercise in exercises if exercise.id in votes][:most]
-    return chosen, {exercise.id: winner for exercise in chosen if (winner := votes[exercise.id]) is not None}
+    votes = {b.exercise: b.winner for b in ballots if b.winner is not None}
+    agreed = {b.exercise for b in ballots if b.winner is not None and low <= b.agreement <= high}
+    tested = {b.exercise for b in ballots if signal == "tests" and 0 < b.right < b.samples}
+    chosen = [exercise for exercise in exercises if exercise.id in agreed | tested][:most]
+    return chosen, {exercise.id: votes[exercise.id] for exercise in chosen if exercise.id in votes}

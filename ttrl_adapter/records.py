@@ -29,6 +29,8 @@ class Exercise(Record):
     """Tokens that an answer may begin with; any where there are none."""
     stop: tuple[str, ...] = ()
     """Tokens that end an answer as the end token does, except in first place."""
+    form: Literal["marks", "chat"] = "marks"
+    """How an answer says a repair: as the embedded model does (agent/function_view.py), or with the whole function."""
     lines: tuple[str, ...] = ()
     """The function that the prompt shows, where an answer is a repair of it; else the answer is a text."""
     marked: tuple[int, ...] = ()
@@ -85,8 +87,13 @@ class Recipe(Record):
     votes: int = 64
     """Samples per prompt that vote (TTRL, arXiv 2504.16084)."""
     trained: int = 32
-    """Of these, how many are trained on: the first."""
+    """Of these, how many are trained on."""
+    spread: bool = True
+    """Trained on are as many rewarded as unrewarded samples, as far as there are: where one of 64 is right, the first
+    32 say nothing half of the time (max-variance down-sampling, arXiv 2504.13818). Else the first, as TTRL does."""
     prompts_per_step: int = 8
+    rows: int | None = None
+    """Answers that go through the model at once in training; None: those of a step on a CPU, of a prompt on a GPU."""
     epochs: float = 2.0
     learning_rate: float = 2e-3
     """Peak; a cosine to zero. For the embedded policy: at 5e-3 it loses coverage, at 5e-4 it hardly moves. A large

@@ -8,15 +8,19 @@ parse, or was cut off. Abstentions count in the denominator and never win, whoev
 import ast
 import hashlib
 import random
+import re
+import textwrap
 import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.function_view import END, parse, read_answer
+from agent.function_view import END, parse, read_answer, units, view_unit
 from agent.vote import consensus
 from ttrl_adapter.records import Ballot, Exercise, Poll, Recipe
+
+_BLOCK = re.compile(r"^ *`{3,}[\w+-]*\n(.*?)^ *`{3,} *$", re.DOTALL | re.MULTILINE)
 
 PASSED = "tests passed"
 """The key of all answers whose tests passed: equal behaviour is one vote."""
@@ -59,13 +63,37 @@ def understand(text: str, exercise: Exercise) -> Answer:
 
 def key_of(text: str, exercise: Exercise) -> str | None:
     """What an answer comes to, tests left aside; None abstains."""
-    said = next((text.removesuffix(end) for end in (END, *exercise.stop) if text.endswith(end)), None)
+    if not exercise.lines:
+        return (_said(text, exercise) or "").strip() or None
+    lines = lines_of(text, exercise)
+    return None if lines is None else key_of_lines(lines, exercise.lines)
+
+
+def lines_of(text: str, exercise: Exercise) -> list[str] | None:
+    """The function as an answer leaves it; None where it says nothing of the kind."""
+    said = _said(text, exercise)
     if said is None:
         return None
-    if not exercise.lines:
-        return said.strip() or None
-    lines = read_answer(said, exercise.lines, exercise.marked)
-    return None if lines is None else key_of_lines(lines, exercise.lines)
+    if exercise.form == "chat":
+        return _whole_function(said, exercise.lines)
+    return read_answer(said, exercise.lines, exercise.marked)
+
+
+def _whole_function(said: str, old: Sequence[str]) -> list[str] | None:
+    """The function of the same name in the last block of code, else in all that is said, in normal form."""
+    blocks = _BLOCK.findall(said)
+    code = textwrap.dedent(blocks[-1] if blocks else said)
+    head = old[0].partition("(")[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = parse(code)
+        views = (view_unit(code, unit) for unit in units(tree)) if tree else iter(())
+        return next((list(v.lines) for v in views if v and v.lines[0].partition("(")[0] == head), None)
+
+
+def _said(text: str, exercise: Exercise) -> str | None:
+    """An answer without its end; None where it was cut off."""
+    return next((text.removesuffix(end) for end in (END, *exercise.stop) if text.endswith(end)), None)
 
 
 def key_of_lines(new: Sequence[str], old: Sequence[str]) -> str | None:
@@ -101,6 +129,17 @@ def label(answers: Sequence[Answer], recipe: Recipe, base_vote: str | None) -> L
 def rewards(answers: Sequence[Answer], label: Label) -> list[float]:
     """1 for what the label says, else 0; all 0, and so no gradient, where there is no label."""
     return [float(label.key is not None and answer.key == label.key) for answer in answers]
+
+
+def trained_on(rewards: Sequence[float], count: int, spread: bool) -> list[int]:
+    """Which `count` samples are trained on, in their order: the first, or as many rewarded as unrewarded ones."""
+    if not spread:
+        return list(range(count))
+    good = [place for place, reward in enumerate(rewards) if reward > 0]
+    bad = [place for place, reward in enumerate(rewards) if reward <= 0]
+    most = max(count // 2, count - len(bad))
+    good = good[:most]
+    return sorted([*good, *bad[: count - len(good)]])
 
 
 def coin_rewards(count: int, seed: str) -> list[float]:

@@ -6,23 +6,23 @@ was in. Nothing outside of the folder changes: who publishes the adapter, and wh
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.lora import open_lora
-from agent.policy import Policy
-from agent.weight_file import shapes_of_model
-from memory.home import MemoryHome
 from memory.records import Record, Verdict
+from ttrl_adapter.canary_tests import CanaryTests, Examined
 from ttrl_adapter.gate import GateRules, judge
+from ttrl_adapter.policies import Policies
 from ttrl_adapter.pool import MOST_EXERCISES, Pool, distinct, in_band
-from ttrl_adapter.records import Ballot, Exercise, Recipe, Step, TrainJob
+from ttrl_adapter.records import Exercise, Poll, Recipe, Step, TrainJob
 from ttrl_adapter.reward import count_votes
-from ttrl_adapter.training import prepare, run, steps
+from ttrl_adapter.training import is_trained, prepare, run, steps
 from ttrl_adapter.voting import Sampler, poll
 
 CHOSEN, VERDICT, CANARIES, DONE = "chosen.json", "verdict.json", "canaries.json", "done.json"
+POLLS, EXAMINED = "polls.json", "examined.json"
 MOST_CANARIES = 64
 LEAST_EXERCISES = 16
 """Fewer are not worth a training."""
@@ -41,7 +41,9 @@ class RoundContext:
     """What a round works with."""
 
     model: Path
-    """Folder of the base model."""
+    """Folder of the base model, in Hugging Face format."""
+    policies: Policies
+    """The same model, to be asked."""
     active: Path | None
     """Folder of the adapter that would be replaced."""
     recipe: Recipe
@@ -52,6 +54,10 @@ class RoundContext:
     exercises: int = MOST_EXERCISES
     canaries: int = MOST_CANARIES
     processes: int = 1
+    alone: Callable[[], AbstractContextManager[object]] = nullcontext
+    """Held while the training runs: who else wants the machine's memory is stopped."""
+    tests: CanaryTests | None = None
+    """Judges answers to canaries besides their exact form."""
     rules: GateRules = GateRules()
 
 
@@ -69,6 +75,13 @@ class Chosen(Record):
     @property
     def data_hash(self) -> str:
         return hashlib.sha256(" ".join(exercise.id for exercise in self.exercises).encode()).hexdigest()[:16]
+
+
+class Polls(Record):
+    """What was said to the canaries: by the base, by the new adapter, and by the active one where there is one."""
+
+    schema_version: int = 1
+    polls: tuple[tuple[Poll, ...], ...]
 
 
 class Done(Record):
@@ -109,13 +122,12 @@ def run_round(folder: Path, pool: Callable[[], Pool], replay: Sequence[Chosen], 
 
     Raises ConfigError where there is no trainer or it fails, ModelError and AdapterError where a model is broken."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    base = Policy(context.model)
     if not (folder / CHOSEN).exists():
         made = pool()
         canaries = tuple(distinct(made.canaries)[: context.canaries])
         _write(folder / CANARIES, Chosen(exercises=canaries, base_votes={}, asked=0, replayed=0))
         worth_it = len(canaries) >= context.rules.least_canaries
-        _write(folder / CHOSEN, choose(base, made.exercises if worth_it else [], replay, context))
+        _write(folder / CHOSEN, choose(made.exercises if worth_it else [], replay, context))
     chosen = Chosen.model_validate_json((folder / CHOSEN).read_bytes())
     canaries = Chosen.model_validate_json((folder / CANARIES).read_bytes()).exercises
     why_not = _too_little(chosen, canaries, context)
@@ -125,9 +137,10 @@ def run_round(folder: Path, pool: Callable[[], Pool], replay: Sequence[Chosen], 
     start = str(context.active) if context.continues and context.active else None
     job = TrainJob(model=str(context.model.resolve()), recipe=context.recipe, base_votes=chosen.base_votes, start=start)
     prepare(training, job, chosen.exercises)
-    adapter = run(training, lambda step: context.tell("training", step.step, step.steps), context.processes)
+    with nullcontext() if is_trained(training) else context.alone():
+        adapter = run(training, lambda step: context.tell("training", step.step, step.steps), context.processes)
     if not (folder / VERDICT).exists():
-        _write(folder / VERDICT, _judge(base, adapter, canaries, context))
+        _write(folder / VERDICT, _judge(folder, adapter, canaries, context))
     verdict = Verdict.model_validate_json((folder / VERDICT).read_bytes())
     return RoundResult(chosen, adapter, verdict, steps(training))
 
@@ -137,7 +150,7 @@ def finish(folder: Path, published: str | None) -> None:
     _write(folder / DONE, Done(published=published))
 
 
-def choose(base: Sampler, exercises: Sequence[Exercise], replay: Sequence[Chosen], context: RoundContext) -> Chosen:
+def choose(exercises: Sequence[Exercise], replay: Sequence[Chosen], context: RoundContext) -> Chosen:
     """The exercises of the round: up to half of them those that earlier rounds were promoted with, then new ones in the
     band, asked until there are enough."""
     old = distinct(exercise for earlier in replay for exercise in earlier.exercises)
@@ -151,8 +164,9 @@ def choose(base: Sampler, exercises: Sequence[Exercise], replay: Sequence[Chosen
     asked = 0
     for start in range(0, min(len(fresh), ASKED_AT_MOST * wanted), _BATCH):
         some = fresh[start : start + _BATCH]
-        ballots = ask(base, some, context.recipe, context.recipe.temperature, start)
-        kept, winners = in_band(some, ballots)
+        polls = ask(context.policies.base, some, context.recipe, context.recipe.temperature, start)
+        ballots = [count_votes(said, exercise) for said, exercise in zip(polls, some, strict=True)]
+        kept, winners = in_band(some, ballots, context.recipe.signal)
         new, votes, asked = new + kept, votes | winners, asked + len(some)
         context.tell("choosing", min(len(new), wanted), wanted)
         if len(new) >= wanted:
@@ -160,7 +174,7 @@ def choose(base: Sampler, exercises: Sequence[Exercise], replay: Sequence[Chosen
     chosen = [*old, *new[:wanted]]
     return Chosen(
         exercises=tuple(chosen),
-        base_votes={exercise.id: votes[exercise.id] for exercise in chosen},
+        base_votes={exercise.id: votes[exercise.id] for exercise in chosen if exercise.id in votes},
         asked=asked,
         replayed=len(old),
     )
@@ -168,37 +182,58 @@ def choose(base: Sampler, exercises: Sequence[Exercise], replay: Sequence[Chosen
 
 def ask(
     sampler: Sampler, exercises: Sequence[Exercise], recipe: Recipe, temperature: float, offset: int = 0
-) -> list[Ballot]:
-    """How a policy votes on each exercise."""
+) -> list[Poll]:
+    """What a policy says to each exercise."""
     seed = recipe.seed * 1_000_003 + offset
-    polls = poll(sampler, exercises, recipe.votes, temperature, seed, max_tokens=recipe.max_tokens)
-    return [count_votes(said, exercise) for said, exercise in zip(polls, exercises, strict=True)]
+    return poll(sampler, exercises, recipe.votes, temperature, seed, max_tokens=recipe.max_tokens)
 
 
-def round_folders(home: MemoryHome) -> list[Path]:
-    """Of the rounds of this home, named after their numbers, the oldest first."""
-    return sorted(home.rounds.glob("[0-9]*"), key=lambda folder: int(folder.name))
+def round_folders(rounds: Path) -> list[Path]:
+    """Of the rounds of one model, named after their numbers, the oldest first."""
+    return sorted(rounds.glob("[0-9]*"), key=lambda folder: int(folder.name))
 
 
-def promoted_rounds(home: MemoryHome) -> list[Chosen]:
-    """What the rounds of this home learnt from that the gate let pass, the oldest first."""
+def promoted_rounds(rounds: Path) -> list[Chosen]:
+    """What the rounds learnt from that the gate let pass, the oldest first."""
     found = []
-    for folder in round_folders(home):
+    for folder in round_folders(rounds):
         if (folder / VERDICT).exists() and Verdict.model_validate_json((folder / VERDICT).read_bytes()).passed:
             found.append(Chosen.model_validate_json((folder / CHOSEN).read_bytes()))
     return found
 
 
-def _judge(base: Policy, adapter: Path, canaries: Sequence[Exercise], context: RoundContext) -> Verdict:
-    def with_adapter(folder: Path) -> Policy:
-        return Policy(context.model, open_lora(folder, shapes_of_model(context.model)))
+def _judge(folder: Path, adapter: Path, canaries: Sequence[Exercise], context: RoundContext) -> Verdict:
+    if not (folder / POLLS).exists():
+        _write(folder / POLLS, Polls(polls=tuple(_ask_canaries(adapter, canaries, context))))
+    polls = Polls.model_validate_json((folder / POLLS).read_bytes()).polls
+    known = _examined(folder, canaries, polls, context)
+    base, new, *old = [[count_votes(p, e) for p, e in zip(said, known, strict=True)] for said in polls]
+    verdict = judge(base, old[0] if old else base, new, context.rules, context.active_id)
+    by_tests = sum(after != before for before, after in zip(canaries, known, strict=True))
+    return verdict.model_copy(update={"numbers": {**verdict.numbers, "judged by tests": by_tests}})
 
-    asked: list[list[Ballot]] = []
-    policies = [base, with_adapter(adapter), *([with_adapter(context.active)] if context.active else [])]
-    for number, policy in enumerate(policies):
-        context.tell("judging", number, len(policies))
-        asked.append(ask(policy, canaries, context.recipe, CANARY_TEMPERATURE, 500_000))
-    return judge(asked[0], asked[2] if context.active else asked[0], asked[1], context.rules, context.active_id)
+
+def _ask_canaries(adapter: Path, canaries: Sequence[Exercise], context: RoundContext) -> Iterator[tuple[Poll, ...]]:
+    """Base, new and active adapter, one after the other: not every server answers for two at once without mistakes."""
+    folders = [None, adapter, *([context.active] if context.active else [])]
+    for number, folder in enumerate(folders):
+        context.tell("judging", number, len(folders))
+        with ExitStack() as holding:
+            policies = context.policies
+            sampler = holding.enter_context(policies.adapted(folder)) if folder else policies.base
+            yield tuple(ask(sampler, canaries, context.recipe, CANARY_TEMPERATURE, 500_000))
+
+
+def _examined(
+    folder: Path, canaries: Sequence[Exercise], polls: Sequence[Sequence[Poll]], context: RoundContext
+) -> Sequence[Exercise]:
+    """The canaries with what the repository's tests say of the answers."""
+    if context.tests is None:
+        return canaries
+    context.tell("testing", 0, len(canaries))
+    file = folder / EXAMINED
+    kept = Examined.model_validate_json(file.read_bytes()) if file.exists() else Examined()
+    return context.tests.examine(canaries, polls, kept, lambda examined: _write(file, examined))
 
 
 def _too_little(chosen: Chosen, canaries: Sequence[Exercise], context: RoundContext) -> str | None:
@@ -207,8 +242,8 @@ def _too_little(chosen: Chosen, canaries: Sequence[Exercise], context: RoundCont
         return f"there are {len(canaries)} canaries to judge by, {least} are needed: the repository is too small"
     if len(chosen.exercises) < LEAST_EXERCISES:
         return (
-            f"the base agrees with itself, neither too little nor entirely, on {len(chosen.exercises)} of "
-            f"{chosen.asked} exercises; {LEAST_EXERCISES} are needed"
+            f"there is something to learn from in {len(chosen.exercises)} of {chosen.asked} exercises (on the others "
+            f"the base agrees with itself too little or entirely); {LEAST_EXERCISES} are needed"
         )
     return None
 

@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -125,6 +125,8 @@ class Supervisor:
                 model=launch.name,
             )
             while not self._stop.is_set():
+                # After a pause another adapter may be active, and a larger one.
+                launch = replace(launch, rank=self._rank(base))
                 announcement.say(serving)
                 with VllmProcess(launch, self._home.server_log) as process:
                     if process.wait_until_ready(self._is_unwanted, self._options.start_seconds):
@@ -135,7 +137,6 @@ class Supervisor:
         """The base model as adapters name it, and how its server is started."""
         options = self._options
         base, model, name = _named(options.model)
-        active = Registry(self._home).active(base)
         _check_port(options.port)
         is_embedded = base == EMBEDDED
         return base, Launch(
@@ -144,11 +145,16 @@ class Supervisor:
             name=name,
             port=options.port,
             key=options.key or secrets.token_urlsafe(24),
-            rank=max(options.rank, active.record.rank if active else 0),
+            rank=self._rank(base),
             # As the numpy engine computes. To compile it ahead takes longer than it ever runs.
             extra=(*(("--dtype", "float32", "--enforce-eager") if is_embedded else ()), *options.extra),
             environment={"VLLM_CPU_KVCACHE_SPACE": "1"} if is_embedded else {},
         )
+
+    def _rank(self, base: str) -> int:
+        """The largest that its server takes: what was asked for, and that of the active adapter at least."""
+        active = Registry(self._home).active(base)
+        return max(self._options.rank, active.record.rank if active else 0)
 
     def _look_after(self, process: VllmProcess, serving: Serving, announcement: Announcement) -> None:
         """Keep the server's adapters right, until it is unwanted."""

@@ -3,7 +3,7 @@
     python -m ttrl_adapter.train FOLDER
 
 runs the TrainJob in FOLDER in an environment of its own (extra `[ttrl]`, `make ttrl`): round.py starts it. Each step
-samples `votes` answers a prompt, votes on them, and trains on the first `trained` of them. Says each step as a line of
+samples `votes` answers a prompt, votes on them, and trains on `trained` of them. Says each step as a line of
 JSON on stdout. Killed and started again, it goes on from its last whole checkpoint and comes to the same adapter: what
 is drawn depends on the seed, the step and the exercise, not on what was drawn before.
 """
@@ -33,7 +33,7 @@ from trl import GRPOConfig, GRPOTrainer
 from agent.function_view import END
 from memory.records import Record
 from ttrl_adapter.records import Exercise, Recipe, Step, TrainJob
-from ttrl_adapter.reward import PASSED, Label, coin_rewards, label, rewards, understand
+from ttrl_adapter.reward import PASSED, Label, coin_rewards, label, rewards, trained_on, understand
 
 EXERCISES, JOB, ADAPTER, STEPS = "exercises.jsonl", "job.json", "adapter", "steps.jsonl"
 
@@ -55,13 +55,12 @@ class Drawing:
         device = next(self.model.parameters()).device
         generator = torch.Generator().manual_seed(int(sha256(seed.encode()).hexdigest()[:15], 16))
         allowed = self.tokenizer.convert_tokens_to_ids(list(exercise.first))
-        end = self.tokenizer.convert_tokens_to_ids(END)
-        ends = {end, *self.tokenizer.convert_tokens_to_ids(list(exercise.stop))}
+        ends = {id for token in (END, *exercise.stop) if (id := self._id(token)) is not None}
         cache = DynamicCache(config=self.model.config)
         said: list[list[int]] = [[]]
         counts = [self.recipe.votes]
         done: list[list[int]] = []
-        ids = torch.tensor([self.tokenizer(exercise.prompt)["input_ids"]], device=device)
+        ids = torch.tensor([token_ids(self.tokenizer, exercise.prompt)], device=device)
         for step in range(self.recipe.max_tokens):
             logits = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
             shares = _shares(logits, self.recipe.temperature, allowed if step == 0 else [])
@@ -70,7 +69,7 @@ class Drawing:
             numbers: list[int] = []
             for row, token, number in _draw(shares, counts, generator):
                 answer = [*said[row], token]
-                if token in ends and (step or token == end):
+                if token in ends and (step or token not in allowed):
                     done += [answer] * number
                 else:
                     rows, new, numbers = [*rows, row], [*new, answer], [*numbers, number]
@@ -82,6 +81,17 @@ class Drawing:
             ids = torch.tensor([[answer[-1]] for answer in said], device=device)
         done += [answer for answer, number in zip(said, counts, strict=True) for _ in range(number)]
         return [done[i] for i in torch.randperm(len(done), generator=generator).tolist()]
+
+    def _id(self, token: str) -> int | None:
+        """None where the model has no such token."""
+        found = self.tokenizer.convert_tokens_to_ids(token)
+        return None if found is None or found == self.tokenizer.unk_token_id else int(found)
+
+
+def token_ids(tokenizer: Any, text: str) -> list[int]:
+    """Of a prompt that is whole: a chat template has put in what stands at its beginning."""
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
 
 
 def _shares(logits: torch.Tensor, temperature: float, allowed: Sequence[int]) -> torch.Tensor:
@@ -119,7 +129,7 @@ class Group(NamedTuple):
 
 @dataclass
 class Rollout:
-    """TRL's `rollout_func`: votes on many answers, and gives the first of them back with their rewards."""
+    """TRL's `rollout_func`: votes on many answers, and gives some of them back with their rewards."""
 
     exercises: dict[str, Exercise]
     """By prompt."""
@@ -140,9 +150,11 @@ class Rollout:
             exercise = self.exercises[prompt]
             seed = f"{recipe.seed} {trainer.state.global_step} {exercise.id}"
             answers = drawing.sample(exercise, seed)
-            out["completion_ids"] += answers[: recipe.trained]
-            out["prompt_ids"] += [self.tokenizer(prompt)["input_ids"]] * recipe.trained
-            out["reward"] += self._rewards(exercise, answers, seed)
+            given = self._rewards(exercise, answers, seed)
+            chosen = trained_on(given, recipe.trained, recipe.spread)
+            out["completion_ids"] += [answers[place] for place in chosen]
+            out["prompt_ids"] += [token_ids(self.tokenizer, prompt)] * recipe.trained
+            out["reward"] += [given[place] for place in chosen]
         model.train(was_training)
         return {**out, "logprobs": None}  # type: ignore[dict-item]
 
@@ -152,9 +164,7 @@ class Rollout:
         meant = {answer: understand(text, exercise) for answer, text in known.items()}
         answers = [meant[tuple(answer)] for answer in ids]
         found = label(answers, recipe, self.job.base_votes.get(exercise.id))
-        given = rewards(answers, found)[: recipe.trained]
-        if recipe.signal == "random":
-            given = coin_rewards(recipe.trained, seed)
+        given = coin_rewards(len(answers), seed) if recipe.signal == "random" else rewards(answers, found)
         is_known = found.key is not None and exercise.passed and recipe.signal != "random"
         truth = found.key == PASSED if is_known else None
         self.seen.append(Group(found, given, truth))
@@ -239,9 +249,12 @@ def train(folder: Path) -> None:
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.recipe.seed)
     tokenizer = AutoTokenizer.from_pretrained(job.model)
-    # Without a GPU the written-out attention: the fused one takes half as long again on the way back.
-    attention = None if torch.cuda.is_available() else "eager"
-    model = AutoModelForCausalLM.from_pretrained(job.model, dtype=torch.float32, attn_implementation=attention)
+    # Without a GPU the written-out attention: the fused one takes half as long again on the way back. On one, weights
+    # as they were stored: those of the adapter are trained in 32 bits all the same.
+    has_gpu = torch.cuda.is_available()
+    model = AutoModelForCausalLM.from_pretrained(
+        job.model, dtype="auto" if has_gpu else torch.float32, attn_implementation=None if has_gpu else "eager"
+    )
     model = (
         distilled(model, tokenizer, exercises, job, folder)
         if job.recipe.signal == "distil"
@@ -277,17 +290,21 @@ def reinforced(model: Any, tokenizer: Any, exercises: Sequence[Exercise], job: T
 
 
 def config(recipe: Recipe, job: TrainJob, folder: Path, steps: int) -> GRPOConfig:
-    """What TRL is told. A device's batch is whole groups, so that no vote is split among processes; on a CPU all groups
-    of a step, which share the reading of their prompts, on a GPU one, for its memory."""
+    """What TRL is told. What a process samples for a step is whole groups, so that no vote is split among processes.
+    Trained on at once are, on a CPU, all groups of a step, which share the reading of their prompts; on a GPU one
+    group, for its memory; or as many answers as the recipe says."""
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if recipe.prompts_per_step % processes:
         raise SystemExit(f"{recipe.prompts_per_step} prompts a step cannot be shared out among {processes} processes")
     has_gpu = torch.cuda.is_available()
-    groups = recipe.prompts_per_step // processes
+    answers = recipe.trained * recipe.prompts_per_step // processes
+    rows = recipe.rows or (recipe.trained if has_gpu else answers)
+    if answers % rows:
+        raise SystemExit(f"{answers} answers a step cannot be shared out among batches of {rows}")
     return GRPOConfig(
         output_dir=str(folder / "checkpoints"),
-        per_device_train_batch_size=recipe.trained * (1 if has_gpu else groups),
-        gradient_accumulation_steps=groups if has_gpu else 1,
+        per_device_train_batch_size=rows,
+        gradient_accumulation_steps=answers // rows,
         num_generations=recipe.trained,
         max_completion_length=recipe.max_tokens,
         temperature=recipe.temperature,
@@ -329,7 +346,7 @@ def in_batches(exercises: Sequence[Exercise], recipe: Recipe, tokenizer: Any) ->
     while len(batches) < steps:
         pool = rng.sample(list(exercises), len(exercises))
         pool += rng.choices(list(exercises), k=-len(pool) % size)
-        pool.sort(key=lambda e: len(tokenizer(e.prompt)["input_ids"]))
+        pool.sort(key=lambda e: len(token_ids(tokenizer, e.prompt)))
         epoch = [pool[i : i + size] for i in range(0, len(pool), size)]
         batches += rng.sample(epoch, len(epoch))
     return [exercise for batch in batches[:steps] for exercise in batch]
@@ -348,8 +365,8 @@ def distilled(model: Any, tokenizer: Any, exercises: Sequence[Exercise], job: Tr
         began = time.monotonic()
         losses = []
         for exercise in order[step * size : (step + 1) * size]:
-            asked = tokenizer(exercise.prompt)["input_ids"]
-            said = tokenizer(f"{exercise.answer}{END}")["input_ids"]
+            asked = token_ids(tokenizer, exercise.prompt)
+            said = token_ids(tokenizer, f"{exercise.answer}{exercise.stop[0] if exercise.form == 'chat' else END}")
             labels = torch.tensor([[-100] * len(asked) + said])
             loss = model(input_ids=torch.tensor([asked + said]), labels=labels).loss
             (loss / size).backward()

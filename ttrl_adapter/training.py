@@ -47,12 +47,17 @@ def prepare(folder: Path, job: TrainJob, exercises: Sequence[Exercise]) -> None:
         _write(folder / JOB, job.model_dump_json(indent=1) + "\n")
 
 
+def is_trained(folder: Path) -> bool:
+    """Whether nothing is left to train in a folder."""
+    return (folder / ADAPTER).exists()
+
+
 def run(folder: Path, tell: Callable[[Step], None] = lambda step: None, processes: int = 1) -> Path:
     """Train to the end; returns the adapter's folder. ConfigError where the trainer fails.
 
     However this process ends, the trainer ends with it: nothing trains on unseen.
     """
-    if (folder / ADAPTER).exists():
+    if is_trained(folder):
         return folder / ADAPTER
     python = trainer_python()
     launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []

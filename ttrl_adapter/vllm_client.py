@@ -33,14 +33,22 @@ class Probe(NamedTuple):
 class VllmClient:
     """A server on this machine; the folders of adapters are its own. A context manager. Methods raise ServerError."""
 
-    def __init__(self, url: str, key: str, seconds: float = _SECONDS, load_seconds: float = _LOAD_SECONDS) -> None:
-        """`url` ends in /v1. The others are how long to wait for an answer, and for a load."""
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        seconds: float = _SECONDS,
+        load_seconds: float = _LOAD_SECONDS,
+        answer_seconds: float = _SECONDS,
+    ) -> None:
+        """`url` ends in /v1. The others are how long to wait: for any answer, for a load, for samples."""
         self.url = url.rstrip("/")
         if not is_loopback(self.url):
             raise ServerError(f"Adapters are loaded only into a server on this machine; {self.url} is not on it.")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._seconds = seconds
         self._load_seconds = load_seconds
+        self._answer_seconds = answer_seconds
         self._http = httpx.Client(headers=headers, timeout=seconds, trust_env=False)
 
     def __enter__(self) -> "VllmClient":
@@ -51,8 +59,11 @@ class VllmClient:
 
     def loaded(self) -> dict[str, str]:
         """The adapters by their names, with the folders that they were loaded from."""
-        cards = self._asked("GET", "models")["data"]
-        return {card["id"]: card.get("root") or "" for card in cards if card.get("parent")}
+        return {card["id"]: card.get("root") or "" for card in self._cards() if card.get("parent")}
+
+    def bases(self) -> dict[str, str]:
+        """The names of the base model, with the folder, or the name at a hub, that it was loaded from."""
+        return {card["id"]: card.get("root") or "" for card in self._cards() if not card.get("parent")}
 
     def load(self, name: str, folder: Path) -> None:
         """Load an adapter under a name that no other ever had. Done already is as good."""
@@ -89,14 +100,23 @@ class VllmClient:
 
     def complete(self, body: dict[str, Any]) -> list[tuple[list[int], float]]:
         """The answers to a completion request: their tokens, and how likely the model finds each."""
-        answer = self._asked("POST", "completions", {**body, "logprobs": 0, "return_token_ids": True})
+        body = {**body, "logprobs": 0, "return_token_ids": True}
+        answer = self._asked("POST", "completions", body, self._answer_seconds)
         try:
             return [(c["token_ids"], sum(c["logprobs"]["token_logprobs"])) for c in answer["choices"]]
         except (KeyError, TypeError):
             raise ServerError(f"{self.url} answers without tokens: a newer vLLM has them.") from None
 
-    def _asked(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        answer = self._send(method, path, body)
+    def _cards(self) -> list[dict[str, Any]]:
+        cards = self._asked("GET", "models").get("data")
+        if not isinstance(cards, list):
+            raise ServerError(f"{self.url} does not answer as a vLLM server.")
+        return cards
+
+    def _asked(
+        self, method: str, path: str, body: dict[str, Any] | None = None, seconds: float | None = None
+    ) -> dict[str, Any]:
+        answer = self._send(method, path, body, seconds)
         self._check(answer, "fails")
         try:
             found = answer.json()

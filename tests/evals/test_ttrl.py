@@ -10,7 +10,7 @@ from evals.passk import Studied, Surprise
 from evals.passk_tables import bins, crossover, curve_mean, of, solved
 from evals.passk_tables import tables as study
 from evals.run_folder import RunConfig, RunFolder
-from evals.ttrl import BASE, COLLAPSE, Asked, Trained, chart, measured, tables
+from evals.ttrl import BASE, COLLAPSE, Asked, Split, Trained, chart, measured, tables
 from memory.records import Verdict
 from ttrl_adapter.records import Ballot, Poll, Step
 
@@ -22,9 +22,12 @@ def ballot(exercise: str, right: int, samples: int) -> Ballot:
     )  # fmt: skip
 
 
-def asked(arm: str, exercise: str, right: int, samples: int = 64, temperature: float = 1.0, seed: int = 0) -> Asked:
+def asked(
+    arm: str, exercise: str, right: int, samples: int = 64, temperature: float = 1.0, seed: int = 0,
+    split: Split = "held-out",
+) -> Asked:  # fmt: skip
     said = Poll(exercise=exercise, temperature=temperature, said={"x": samples}, tokens=5.0)
-    return Asked(seed=seed, arm=arm, split="held-out", poll=said, ballot=ballot(exercise, right, samples))
+    return Asked(seed=seed, arm=arm, split=split, poll=said, ballot=ballot(exercise, right, samples))
 
 
 def studied(arm: str, exercise: str, right: int, samples: int = 8, top_up: bool = False) -> Studied:
@@ -59,6 +62,13 @@ def test_the_table_says_what_the_samples_come_to() -> None:
     assert means.shown[1][-2:] == ["93.8%", "1/1"]  # of the last two of eight steps
     first = differences.shown[0]
     assert first[:5] == ["TTRL", "pass@1 T=1", "37.5%", "75.0%", "+37.5%"] and first[-1] == "+100%"
+
+
+def test_what_it_learnt_from_has_a_table_of_its_own() -> None:
+    adapted = [asked(arm, "z", right, split="adapted") for arm, right in ((BASE, 16), ("TTRL", 48))]
+    *held_out, own = tables([*ASKED, *adapted], TRAINED, "sorting")
+    assert own.name == "ttrl-adapted" and own.shown[0][:5] == ["TTRL", "pass@1 T=1", "25.0%", "75.0%", "+50.0%"]
+    assert held_out == tables(ASKED, TRAINED, "sorting")
 
 
 def test_seeds_that_asked_the_same_exercise_are_one_value() -> None:

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,9 +23,13 @@ class FailingServer:
     """What it has loaded, what it was asked, and how it fails: a path's last part to an answer."""
 
     url: str = ""
+    root: str = ""
+    """What the base model was loaded from."""
     loaded: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     failures: dict[str, Answer] = field(default_factory=dict)
+    say: Callable[[list[int], int], list[list[int]]] | None = None
+    """So many answers to a prompt, all as tokens."""
 
     def answer(self, path: str, body: dict[str, Any]) -> Answer:
         self.asked.append(f"{path} {body.get('lora_name') or body.get('model') or ''}".strip())
@@ -34,20 +38,24 @@ class FailingServer:
         match path:
             case "models":
                 cards = [{"id": name, "root": root, "parent": "base"} for name, root in self.loaded.items()]
-                return Answer(200, {"data": [{"id": "base", "parent": None}, *cards]})
+                return Answer(200, {"data": [{"id": "base", "parent": None, "root": self.root}, *cards]})
             case "load_lora_adapter":
                 self.loaded[body["lora_name"]] = body["lora_path"]
             case "unload_lora_adapter":
                 if self.loaded.pop(body["lora_name"], None) is None:
                     return Answer(404, {"error": {"message": "The lora adapter cannot be found."}})
+            case "completions" if self.say and isinstance(body["prompt"], list):
+                said = self.say(body["prompt"], body["n"])
+                choices = [{"token_ids": ids, "logprobs": {"token_logprobs": [-1.0] * len(ids)}} for ids in said]
+                return Answer(200, {"model": body["model"], "choices": choices})
             case "completions":
-                said = {"tokens": ["a", "b"], "token_logprobs": [-0.5, -0.25]}
-                return Answer(200, {"model": body["model"], "choices": [{"logprobs": said}]})
+                probed = {"tokens": ["a", "b"], "token_logprobs": [-0.5, -0.25]}
+                return Answer(200, {"model": body["model"], "choices": [{"logprobs": probed}]})
         return Answer(200, "done")
 
 
 @contextmanager
-def failing_server() -> Iterator[FailingServer]:
+def failing_server(port: int = 0) -> Iterator[FailingServer]:
     state = FailingServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -69,7 +77,7 @@ def failing_server() -> Iterator[FailingServer]:
         def log_message(self, format: str, *arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         state.url = f"http://127.0.0.1:{server.server_port}/v1"
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:

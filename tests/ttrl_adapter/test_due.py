@@ -33,27 +33,27 @@ def finish_round(home: MemoryHome, number: int) -> None:
 def test_it_is_due_when_enough_tasks_are_finished(home: MemoryHome) -> None:
     with ExperienceLog(home.experiences) as log:
         finish_tasks(log, LEAST_NEW - 1)
-        assert not look(home, log).is_due and str(LEAST_NEW - 1) in str(look(home, log))
+        assert not look(home.rounds, log).is_due and str(LEAST_NEW - 1) in str(look(home.rounds, log))
         finish_tasks(log, 1)
-        assert look(home, log).is_due
+        assert look(home.rounds, log).is_due
 
 
 def test_what_a_round_has_seen_is_not_new(home: MemoryHome) -> None:
     with ExperienceLog(home.experiences) as log:
         finish_tasks(log, LEAST_NEW)
         finish_round(home, 1)
-        assert look(home, log).new == 0
+        assert look(home.rounds, log).new == 0
         finish_tasks(log, 3)
-        assert (look(home, log).new, look(home, log).is_due) == (3, False)
+        assert (look(home.rounds, log).new, look(home.rounds, log).is_due) == (3, False)
         finish_tasks(log, LEAST_NEW)
-        assert look(home, log).is_due
+        assert look(home.rounds, log).is_due
 
 
 def test_an_interrupted_round_goes_on(home: MemoryHome) -> None:
     finish_round(home, 1)
     (home.rounds / "0002").mkdir()
     with ExperienceLog(home.experiences) as log:
-        assert look(home, log).is_due and "interrupted" in str(look(home, log))
+        assert look(home.rounds, log).is_due and "interrupted" in str(look(home.rounds, log))
 
 
 def test_the_round_with_the_highest_number_is_the_last(home: MemoryHome) -> None:
@@ -61,4 +61,4 @@ def test_the_round_with_the_highest_number_is_the_last(home: MemoryHome) -> None
         finish_round(home, number)
     os.remove(home.rounds / "9999" / DONE)
     with ExperienceLog(home.experiences) as log:
-        assert not look(home, log).is_due
+        assert not look(home.rounds, log).is_due

@@ -62,6 +62,23 @@ def test_lost_coverage_is_rejected_whatever_pass_at_1_says() -> None:
     assert any("pass@32 fell" in reason for reason in verdict.reasons)
 
 
+@pytest.mark.parametrize(("lost", "passes"), [(1, False), (0, True)])
+@pytest.mark.parametrize("count", [32, 128])
+def test_a_whole_canary_is_a_loss_of_coverage_however_many_there_are(count: int, lost: int, passes: bool) -> None:
+    old = [ballot(f"e{i}", right=40) for i in range(count)]
+    new = [b.model_copy(update={"right": 0 if i < lost else 60}) for i, b in enumerate(old)]
+    verdict = judge(old, old, new)
+    assert verdict.passed is passes
+    assert any("pass@32 fell" in reason for reason in verdict.reasons) is not passes
+
+
+def test_a_rare_answer_that_is_drawn_a_little_less_often_is_no_loss() -> None:
+    old = [ballot(f"e{i}", right=2 if i < 2 else 40) for i in range(64)]
+    new = [b.model_copy(update={"right": 1 if i < 2 else 60}) for i, b in enumerate(old)]
+    verdict = judge(old, old, new)
+    assert verdict.numbers["pass@k after"] < verdict.numbers["pass@k before"] and verdict.passed
+
+
 def test_few_canaries_decide_nothing() -> None:
     assert "8 canaries decide nothing" in judge(BASE[:8], BASE[:8], changed()[:8]).reasons[0]
 

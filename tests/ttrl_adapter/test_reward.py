@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from agent.function_view import END
 from tests.ttrl_adapter.exercises import area, text_exercise
 from ttrl_adapter.records import Poll, Recipe
-from ttrl_adapter.reward import PASSED, Answer, coin_rewards, count_votes, label, rewards, understand
+from ttrl_adapter.reward import PASSED, Answer, coin_rewards, count_votes, label, rewards, trained_on, understand
 
 VOTE = Recipe(signal="vote", least_agreement=0.0, anchored=False)
 TESTS = Recipe(signal="tests", least_agreement=0.0, anchored=False)
@@ -110,6 +110,23 @@ def test_the_label_does_not_depend_on_the_order(answers: list[Answer], random: R
 def test_rules_only_take_labels_away(answers: list[Answer], threshold: float, base: str | None) -> None:
     strict = VOTE.model_copy(update={"least_agreement": threshold, "anchored": True})
     assert label(answers, strict, base).key in (None, label(answers, VOTE, None).key)
+
+
+def test_trained_on_are_as_many_rewarded_as_unrewarded_samples_as_far_as_there_are() -> None:
+    some = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    assert trained_on(some, 4, spread=True) == [0, 1, 3, 7]
+    assert trained_on(some, 6, spread=True) == [0, 1, 2, 3, 4, 7]
+    assert trained_on([1 - reward for reward in some], 4, spread=True) == [0, 1, 3, 7]
+    assert trained_on(some, 4, spread=False) == [0, 1, 2, 3]
+
+
+@given(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=20), st.data())
+def test_as_many_samples_are_trained_on_as_are_asked_for(given_rewards: list[float], data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, len(given_rewards)))
+    chosen = trained_on(given_rewards, count, spread=True)
+    assert len({*chosen}) == count and chosen == sorted(chosen)
+    rewarded = sum(given_rewards[place] for place in chosen)
+    assert rewarded == min(sum(given_rewards), max(count // 2, count - given_rewards.count(0.0)))
 
 
 def test_coins_say_nothing_and_are_the_same_again() -> None:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.policy import SHIPPED, Policy
+from agent.policy import SHIPPED
 from memory.home import MemoryHome
 from tests.agent.lora_examples import write_lora
 from ttrl_adapter.gate import GateRules
+from ttrl_adapter.policies import LocalPolicies
 from ttrl_adapter.pool import Pool, make_pool
 from ttrl_adapter.records import Exercise, Recipe
 from ttrl_adapter.round import CHOSEN, VERDICT, Chosen, RoundContext, choose, promoted_rounds, run_round
@@ -28,7 +29,14 @@ def pool() -> Pool:
 
 def context(**fields: object) -> RoundContext:
     plain = RoundContext(
-        model=SHIPPED, active=None, recipe=RECIPE, tell=lambda *said: None, exercises=16, canaries=4, rules=RULES
+        model=SHIPPED,
+        policies=LocalPolicies(SHIPPED),
+        active=None,
+        recipe=RECIPE,
+        tell=lambda *said: None,
+        exercises=16,
+        canaries=4,
+        rules=RULES,
     )
     return RoundContext(**{**plain.__dict__, **fields})
 
@@ -48,7 +56,8 @@ def never() -> Pool:
 
 def test_a_round_chooses_trains_and_judges_and_a_second_call_does_nothing_again(folder: Path) -> None:
     result = run_round(folder, never, [], context())
-    assert len(result.chosen.exercises) == 16 == len(result.chosen.base_votes)
+    assert len(result.chosen.exercises) == 16
+    assert result.chosen.base_votes.keys() <= {exercise.id for exercise in result.chosen.exercises}
     assert not result.verdict.passed and result.verdict.numbers["canaries"] == 4  # changed by chance: no better
     assert result.adapter == folder / "training" / "adapter"
 
@@ -71,7 +80,7 @@ def test_too_little_to_learn_from_or_to_judge_by_is_said_and_nothing_is_trained(
 def test_up_to_half_of_a_round_are_exercises_of_earlier_ones(pool: Pool) -> None:
     old = pool.exercises[100:140]
     earlier = Chosen(exercises=tuple(old), base_votes={e.id: "k" for e in old}, asked=40, replayed=0)
-    chosen = choose(Policy(), pool.exercises[:32], [earlier], context())
+    chosen = choose(pool.exercises[:32], [earlier], context())
     assert chosen.replayed == 8
     assert {e.id for e in chosen.exercises[:8]} <= {e.id for e in old}
     assert all(chosen.base_votes[e.id] == "k" for e in chosen.exercises[:8])
@@ -85,4 +94,4 @@ def test_only_rounds_that_the_gate_let_pass_are_replayed(tmp_path: Path) -> None
         (home.rounds / name / CHOSEN).write_text(one.model_dump_json())
         (home.rounds / name / VERDICT).write_text(f'{{"passed": {passed}}}')
     (home.rounds / "0003").mkdir()
-    assert promoted_rounds(home) == [one]
+    assert promoted_rounds(home.rounds) == [one]

@@ -31,6 +31,7 @@ from memory.home import MemoryHome
 from memory.serving import read_serving
 from tests.agent.lora_examples import write_lora
 from tests.ttrl_adapter.exercises import area
+from tests.ttrl_adapter.test_round import FUNCTIONS as POOL
 from ttrl_adapter.pool import self_made
 from ttrl_adapter.records import Exercise, Recipe, TrainJob
 from ttrl_adapter.registry import EMBEDDED, Registry
@@ -373,6 +374,26 @@ def test_sampled_over_http_trained_loaded_sampled_again_and_rolled_back(place: P
         assert place.run("adapters", "rollback")["active"] == active.record.id
         assert greedy(active.served_name) == old
     assert eventually(lambda: loaded(place) == [active.record.id])
+
+
+def test_a_served_model_learns_by_the_command_and_its_server_gives_way_while_it_is_trained(place: Place) -> None:
+    """What is asked over HTTP is the embedded model, in its own form; that of chat models is in test_chat_form.py."""
+    if not (ROOT / ".venv-ttrl" / "bin" / "python").exists():
+        pytest.skip("there is no .venv-ttrl: `make ttrl` makes it")
+    (place.repo / "sums.py").write_text("\n\n\n".join(POOL) + "\n")
+    before = loaded(place)
+    model = ["--model", str(SHIPPED), "--base-url", f"http://127.0.0.1:{place.port}/v1"]
+    size = ["--exercises", "16", "--canaries", "16", "--epochs", "0.5", "--test", "", "--pause-server"]
+    found = place.run("train", "--once", *model, *size)
+    assert place.ready()["url"]  # it was stopped, and is back
+    numbers = found["verdict"]["numbers"]
+    assert numbers["canaries"] == 16 and numbers["samples"] == 64 and found["metrics"]["exercises"] == 16
+    stored = place.registry.get(found["adapter"])
+    assert stored.record.base == EMBEDDED and stored.record.verdict
+    if found["promoted"]:
+        assert loaded(place) == [found["adapter"]]
+        place.run("adapters", "rollback")
+    assert eventually(lambda: loaded(place) == before)  # what was under trial is not there any more
 
 
 def said(sampler: Sampler, exercises: list[Exercise]) -> list[dict[str, int]]:

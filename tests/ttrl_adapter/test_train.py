@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from agent.lora import open_lora
 from agent.policy import SHIPPED, Policy
 from agent.weight_file import read_weights, shapes_of_model
+from tests.ttrl_adapter.chat_model import chat_model
 from tests.ttrl_adapter.exercises import area
+from ttrl_adapter.chat_form import ChatForm
 from ttrl_adapter.pool import self_made
 from ttrl_adapter.records import Exercise, Recipe, TrainJob
 from ttrl_adapter.training import prepare, run, steps, trainer_python
@@ -121,6 +124,21 @@ def test_continuing_measures_the_divergence_from_the_base_and_not_from_what_came
     assert not (folder / "adapter" / "ref").exists()
     first = steps(folder)[0].kl
     assert first is not None and first > 0  # a copy of what came in would give 0
+
+
+def test_a_chat_model_is_trained_in_batches_smaller_than_a_group_to_the_same_adapter(tmp_path: Path) -> None:
+    folder = chat_model(tmp_path / "model")
+    form = ChatForm(folder, Tokenizer.from_file(str(folder / "tokenizer.json")))
+    asked = [own for exercise in exercises() if (own := form.exercise(exercise))]
+    changes = []
+    for rows in (None, 2):
+        one = job(signal="random", epochs=0.25, rows=rows).model_copy(update={"model": str(folder)})
+        prepare(tmp_path / f"{rows}", one, asked)
+        run(tmp_path / f"{rows}")
+        found = weights(tmp_path / f"{rows}" / "adapter")
+        changes.append(np.concatenate([found[name].ravel() for name in sorted(found) if ".lora_B." in name]))
+    together, apart = changes
+    assert together @ apart / (np.linalg.norm(together) * np.linalg.norm(apart)) > 0.98
 
 
 COMPARE = """
