@@ -1,24 +1,18 @@
-"""The symbols of each blob, kept in an SQLite file, so that no blob is parsed twice.
-
-Safe for several processes. It is only a cache: where the file is damaged or of another version it is made anew, where
-it cannot be used at all the symbols are kept in memory.
-"""
+"""The symbols of each blob, kept in an SQLite file, so that no blob is parsed twice."""
 
 import json
-import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self, TypeVar
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from agent.symbols import Symbols
-
-_log = logging.getLogger(__name__)
+from memory.cache_file import CacheFile
 
 SCHEMA = 2
 """Raised with every change of the tables, of the queries, or of what is read of a file."""
@@ -29,11 +23,7 @@ DEFINITION = np.dtype([("name", "<u8"), ("line", "<i4"), ("owner", "<i4"), ("wei
 """name: `name_key`; line, owner: as in `Definition`; weight: `name_weight`."""
 REFERENCE = np.dtype([("name", "<u8"), ("count", "<i4")])
 
-_BUSY_SECONDS = 10.0
-_TABLE = "CREATE TABLE symbols (key TEXT PRIMARY KEY, definitions BLOB, uses BLOB, signatures TEXT) STRICT"
-_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # the last: it has not our table
-
-T = TypeVar("T")
+_COLUMNS = "key TEXT PRIMARY KEY, definitions BLOB, uses BLOB, signatures TEXT"
 
 
 class Packed(NamedTuple):
@@ -82,7 +72,7 @@ class SymbolCache:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection: sqlite3.Connection | None = None
+        self._file = CacheFile(path, "symbols", _COLUMNS, SCHEMA)
 
     def __enter__(self) -> Self:
         return self
@@ -90,15 +80,13 @@ class SymbolCache:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._connection:
-            self._connection.close()
-            self._connection = None
+        self._file.close()
 
     def load(self, keys: Iterable[str]) -> dict[str, Packed]:
         """What is known of these blobs; one query."""
         wanted = json.dumps(list(keys))
         query = "SELECT key, definitions, uses, signatures FROM symbols WHERE key IN (SELECT value FROM json_each(?))"
-        rows = self._try(lambda connection: connection.execute(query, (wanted,)).fetchall())
+        rows = self._file.use(lambda connection: connection.execute(query, (wanted,)).fetchall())
         return {key: Packed(*packed) for key, *packed in rows}
 
     def store(self, found: Mapping[str, Packed]) -> None:
@@ -113,54 +101,9 @@ class SymbolCache:
                     "DELETE FROM symbols WHERE rowid <= (SELECT max(rowid) FROM symbols) - ?", (MOST_KEPT,)
                 )
 
-        self._try(write)
-
-    def _try(self, step: Callable[[sqlite3.Connection], T]) -> T:
-        """Run the step; where the file is damaged, on a new one; where it cannot be used, in memory."""
-        make = _connect
-        for _ in range(2):
-            try:
-                self._connection = self._connection or make(self.path)
-                return step(self._connection)
-            except (sqlite3.Error, OSError) as error:
-                _log.warning("the symbol cache %s: %s", self.path, error)
-                self.__exit__(None, None, None)
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGE:
-                    break
-                make = _connect_anew
-        self._connection = _prepare(sqlite3.connect(":memory:", isolation_level=None))
-        return step(self._connection)
+        self._file.use(write)
 
 
 def key_of(blob: str, language: str) -> str:
     """What a blob's symbols are kept under: programs of different versions do not read each other's."""
     return f"{SCHEMA} {language} {blob}"
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        return _prepare(connection)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _connect_anew(path: Path) -> sqlite3.Connection:
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    return _connect(path)
-
-
-def _prepare(connection: sqlite3.Connection) -> sqlite3.Connection:
-    """Make the table, anew where it is of another version; one process at a time."""
-    if connection.execute("PRAGMA user_version").fetchone() != (SCHEMA,):
-        connection.execute("BEGIN IMMEDIATE")
-        if connection.execute("PRAGMA user_version").fetchone() != (SCHEMA,):
-            connection.execute("DROP TABLE IF EXISTS symbols")
-            connection.execute(_TABLE)
-            connection.execute(f"PRAGMA user_version = {SCHEMA}")
-        connection.execute("COMMIT")
-    return connection

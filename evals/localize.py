@@ -26,13 +26,13 @@ from evals.paired import bootstrap_mean
 from evals.tables import Column, Table
 from memory.file_rank import (
     Definition,
-    FileText,
     PastCommit,
     by_text,
     definitions_by_text,
     rank_definitions,
     rank_files,
 )
+from memory.file_text import FileText
 from memory.records import Record
 from memory.words import words
 
@@ -193,7 +193,7 @@ def answer(repo: Path, questions: Sequence[Question], history: History, tell: Ca
         baseline = sorted(scores, key=lambda path: (-scores[path], path))
         made = Answer(
             id=question.id,
-            ranks=_ranks(question.right, ranked),
+            ranks=_ranks(question.right, list(ranked)),
             bm25_ranks=_ranks(question.right, baseline),
             seconds=seconds,
             files=len(files),
@@ -202,7 +202,7 @@ def answer(repo: Path, questions: Sequence[Question], history: History, tell: Ca
         if functions := _functions(question, files):
             own = definitions_by_text(Counter(words(question.text)), files)
             alone = sorted(own, key=lambda each: (-own[each], each))
-            ours = rank_definitions(question.text, files, past)
+            ours = list(rank_definitions(question.text, files, ranked))
             ranks = {"function_ranks": _ranks(functions, ours), "bm25_function_ranks": _ranks(functions, alone)}
             made = made.model_copy(update=ranks)
         answers.append(made)
@@ -323,7 +323,7 @@ def _files(repo: Path, commit: str, texts: dict[str, FileText]) -> dict[str, Fil
         if kind == "blob" and is_source(path) and int(size) <= _LARGEST:
             wanted[path] = blob
     missing = sorted(set(wanted.values()) - texts.keys())
-    texts.update(zip(missing, map(FileText, _blobs(repo, missing)), strict=True))
+    texts.update(zip(missing, map(FileText.of, _blobs(repo, missing)), strict=True))
     return {path: texts[blob] for path, blob in wanted.items()}
 
 

@@ -2,19 +2,20 @@
 
 from collections import Counter
 
-from memory.file_rank import FileText, PastCommit, by_text, rank_files, weighted_words
+from memory.file_rank import PastCommit, by_text, rank_files, weighted_words
+from memory.file_text import FileText
 from memory.words import words
 
 FILES = {
-    "shop/prices.py": FileText("def discount(price):\n    return price * 0.9\n"),
-    "shop/stock.py": FileText("class Warehouse:\n    def take(self, item):\n        self.items.remove(item)\n"),
-    "shop/basket.py": FileText("from shop.prices import discount\n\ndef total(items):\n    return sum(items)\n"),
-    "shop/export.py": FileText("def write(rows):\n    for row in rows:\n        print(row)\n"),
+    "shop/prices.py": FileText.of("def discount(price):\n    return price * 0.9\n"),
+    "shop/stock.py": FileText.of("class Warehouse:\n    def take(self, item):\n        self.items.remove(item)\n"),
+    "shop/basket.py": FileText.of("from shop.prices import discount\n\ndef total(items):\n    return sum(items)\n"),
+    "shop/export.py": FileText.of("def write(rows):\n    for row in rows:\n        print(row)\n"),
 }
 
 
 def first(question: str, history: tuple[PastCommit, ...] = ()) -> str:
-    return rank_files(question, FILES, history)[0]
+    return next(iter(rank_files(question, FILES, history)))
 
 
 def past(message: str, *paths: str) -> PastCommit:
@@ -34,6 +35,30 @@ def test_a_path_or_module_that_is_written_out_goes_first() -> None:
     assert first("item items remove take, see `shop.export`") == "shop/export.py"
 
 
+def test_a_path_of_another_machine_is_still_that_path() -> None:
+    trace = 'File "/opt/venv/lib/python3.12/site-packages/shop/export.py", line 3, in write'
+    assert first(f"item items remove take\n{trace}") == "shop/export.py"
+
+
+def test_a_method_written_with_its_module_names_the_file() -> None:
+    assert first("item items remove take, by shop.export.Writer.close") == "shop/export.py"
+
+
+def test_other_endings_of_a_word_are_the_same_word() -> None:
+    assert first("the discounting of prices") == "shop/prices.py"
+
+
+def test_what_changes_with_the_best_file_goes_before_what_does_not() -> None:
+    files = {
+        "a/schema.py": FileText.of("rows = 1\n"),
+        "b/schema.py": FileText.of("rows = 1\n"),
+        "parser.py": FileText.of("def parse_rows(): pass\n"),
+    }
+    history = [past("x", "parser.py", "b/schema.py")] * 3 + [past("y", "a/schema.py")] * 3
+    assert list(rank_files("parse_rows", files, ())) == ["parser.py", "a/schema.py", "b/schema.py"]
+    assert list(rank_files("parse_rows", files, history)) == ["parser.py", "b/schema.py", "a/schema.py"]
+
+
 def test_past_commits_know_words_that_the_code_does_not() -> None:
     history = (past("Fix the CSV of the accountants", "shop/export.py"), past("Faster stock", "shop/stock.py"))
     assert first("The accountants cannot read the CSV", history) == "shop/export.py"
@@ -46,10 +71,10 @@ def test_files_of_the_past_that_are_gone_are_not_named() -> None:
 def test_a_long_file_is_found_by_one_of_its_functions() -> None:
     noise = "\n".join(f"def helper{n}(left, right):\n    return left + right + {n}\n" for n in range(200))
     files = {
-        "long.py": FileText(noise + "def parse_timezone(text):\n    return text.offset\n"),
-        "short.py": FileText("def parse(text):\n    return text\n"),
+        "long.py": FileText.of(noise + "def parse_timezone(text):\n    return text.offset\n"),
+        "short.py": FileText.of("def parse(text):\n    return text\n"),
     }
-    assert rank_files("parse the timezone offset of a text", files, ())[0] == "long.py"
+    assert next(iter(rank_files("parse the timezone offset of a text", files, ()))) == "long.py"
 
 
 def test_the_first_line_says_most_and_trailers_say_nothing() -> None:
@@ -58,5 +83,5 @@ def test_the_first_line_says_most_and_trailers_say_nothing() -> None:
 
 
 def test_where_nothing_matches_nothing_is_ranked() -> None:
-    assert rank_files("quantum chromodynamics", FILES, ()) == []
+    assert rank_files("quantum chromodynamics", FILES, ()) == {}
     assert by_text("quantum chromodynamics", FILES) == {}

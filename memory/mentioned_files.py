@@ -1,0 +1,59 @@
+"""Files that a text mentions: by their path or module, or by a rare name that they define."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from memory.file_text import FileText
+
+_RARE = 3  # files that may define a name that counts as a mention
+_NAMED = 0.35  # beside 1 for a path or module
+_NAME = re.compile(r"[A-Za-z_][\w./-]*\w")
+
+
+def mentioned_files(text: str, files: Mapping[str, FileText]) -> dict[str, float]:
+    """1 for a path or module that is written out, less for a rare name that a file defines; shared by those it fits."""
+    said = {name.strip(".-/") for name in _NAME.findall(text)}
+    scores: dict[str, float] = {}
+    defining = _index(files, lambda path, file: file.defines)
+    parts = {part for name in said for part in re.split(r"[./-]", name)}
+    for name in parts & defining.keys():
+        # Plain English words are names too, by chance.
+        if len(defining[name]) <= _RARE and (name.lower() != name or "_" in name):
+            for path in defining[name]:
+                scores[path] = max(scores.get(path, 0.0), _NAMED / len(defining[name]))
+    called = _index(files, lambda path, file: _ways_to_write(path))
+    for name in said:
+        found = next((called[shorter] for shorter in _shorter(name) if shorter in called), ())
+        for path in found:
+            scores[path] = max(scores.get(path, 0.0), 1.0 / len(found))
+    return scores
+
+
+def _shorter(name: str) -> Iterator[str]:
+    """What a name may mean, longest first: `/usr/lib/pkg/mod.py` the file `pkg/mod.py`, `pkg.mod.Class` `pkg.mod`."""
+    yield name
+    if "/" in name:
+        folders = name.split("/")
+        yield from ("/".join(folders[i:]) for i in range(1, len(folders) - 1))
+    else:
+        parts = name.split(".")
+        yield from (".".join(parts[:i]) for i in range(len(parts) - 1, 1, -1))
+
+
+def _ways_to_write(path: str) -> Iterable[str]:
+    """`src/a/b.py`, `a/b.py`, `b.py`; `src.a.b`, `a.b`."""
+    parts = path.split("/")
+    stem = parts[-1].rpartition(".")[0] or parts[-1]
+    for i in range(len(parts)):
+        yield "/".join(parts[i:])
+        if i < len(parts) - 1:
+            yield ".".join([*parts[i:-1], stem])
+
+
+def _index(files: Mapping[str, FileText], keys: Callable[[str, FileText], Iterable[str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for path, file in files.items():
+        for key in keys(path, file):
+            found[key].append(path)
+    return found
