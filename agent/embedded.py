@@ -25,7 +25,6 @@ from memory.errors import StoreError
 from memory.home import MemoryHome
 from memory.records import Task, Tokens
 
-NAME = EMBEDDED
 MOST_QUESTIONS = 6
 """Functions (or parts of one) that are asked about in a run."""
 MOST_MARKS = 6
@@ -46,7 +45,7 @@ class Question:
 class EmbeddedProposer:
     """Implements `agent.state.Proposer` with the policy that is shipped in the package."""
 
-    name = NAME
+    name = EMBEDDED
 
     def __init__(self, policy: Policy, adapter: str | None = None) -> None:
         """`adapter` is the id of the one that the policy was loaded with."""
@@ -57,7 +56,7 @@ class EmbeddedProposer:
     def of_home(cls, home: MemoryHome, notice: Callable[[str], None]) -> Self:
         """With the adapter that is active there; where that cannot be used, `notice` is told."""
         try:
-            if active := active_adapter(home, NAME):
+            if active := active_adapter(home, EMBEDDED):
                 return cls(Policy(SHIPPED, open_stored(active, SHIPPED)), active.record.id)
         except (StoreError, AdapterError) as error:
             notice(f"{error} The embedded model answers without an adapter.")

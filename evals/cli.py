@@ -2,7 +2,17 @@
 
 import click
 
-from evals import daemon_cli, passk_cli, replay_cli, run_cli, sleep_cli, swe_cli, ttrl_cli, ttrl_cost_cli, ttrl_rounds_cli
+from evals import (
+    daemon_cli,
+    passk_cli,
+    replay_cli,
+    run_cli,
+    sleep_cli,
+    swe_cli,
+    ttrl_cli,
+    ttrl_cost_cli,
+    ttrl_rounds_cli,
+)
 from evals.programs_cli import classics, localize, repair
 from evals.speed_cli import map_, memory_speed, overhead, speed
 

@@ -186,7 +186,7 @@ def _options(given: Options) -> "SweOptions":
 
 
 def _agent(given: Options) -> "Agent":
-    from agent.embedded import NAME
+    from agent.model_name import EMBEDDED
     from evals.swe.command import Agent
 
     model, adapter = given["model"], None
@@ -194,7 +194,7 @@ def _agent(given: Options) -> "Agent":
         from evals.swe.adapter import find_adapter
 
         adapter = find_adapter(given["adapter_of"], model, given["base_url"])
-        if adapter.record.base != NAME:
+        if adapter.record.base != EMBEDDED:
             model = adapter.served_name  # a server has it beside its base
     names = {"strategy": "--strategy", "candidates": "--candidates", "seed": "--seed", "max_tokens": "--max-tokens",
              "max_cost": "--max-cost", "price": "--price"}  # fmt: skip

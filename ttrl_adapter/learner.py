@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 
 from agent.errors import ConfigError
 from agent.function_view import FIX
+from agent.model_name import EMBEDDED
 from agent.policy import SHIPPED, Policy
 from memory.home import MemoryHome
 from memory.serving import Serving, read_serving
@@ -28,7 +29,6 @@ from ttrl_adapter.chat_form import ChatForm
 from ttrl_adapter.policies import LocalPolicies, Policies, ServedPolicies
 from ttrl_adapter.pool import MOST_PROMPT_TOKENS
 from ttrl_adapter.records import Exercise
-from ttrl_adapter.registry import EMBEDDED
 from ttrl_adapter.swap import Server
 from ttrl_adapter.vllm_client import ServerError, VllmClient
 

@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from agent.embedded import NAME
 from agent.errors import AdapterError
 from agent.lora import CONFIG, WEIGHTS, open_lora, open_stored
+from agent.model_name import EMBEDDED
 from agent.policy import SHIPPED
 from agent.weight_file import hash_weights, shapes_of_model
 from memory.adapters import RECORD, AdapterEvent, Stored, active_ids, history, history_file, read_adapter, unused
@@ -22,9 +22,6 @@ from memory.file_lock import Locked, locked
 from memory.home import MemoryHome
 from memory.journal import Journal
 from memory.records import Adapter, Verdict
-
-EMBEDDED = NAME
-"""The name of the embedded policy as a base model."""
 
 _BUSY_SECONDS = 30.0  # publishing a large adapter takes seconds
 _NEW, _GONE = ".new-", ".gone-"

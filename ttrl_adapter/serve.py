@@ -15,8 +15,8 @@ from pathlib import Path
 from threading import Event
 from types import FrameType
 
-from agent.embedded import NAME as EMBEDDED
 from agent.errors import ConfigError
+from agent.model_name import EMBEDDED
 from agent.policy import SHIPPED
 from memory.adapters import history_file
 from memory.errors import UserError

@@ -3,8 +3,7 @@
 import shutil
 from pathlib import Path
 
-from agent.embedded import NAME
-from agent.run import is_served
+from agent.model_name import EMBEDDED, is_served
 from agent.workspace import Repository
 from evals.errors import PredictionError
 from memory.adapters import AdapterEvent, Stored, active_ids, history, history_file, read_adapter
@@ -21,12 +20,12 @@ def find_adapter(repo: Path, model: str | None, base_url: str | None) -> Stored:
     home = MemoryHome.for_repository(repository.common_dir)
     active = active_ids(history(home))
     if is_served(model, base_url):
-        served = sorted(active.keys() - {NAME})
+        served = sorted(active.keys() - {EMBEDDED})
         base = served[0] if len(served) == 1 and model not in active else model or ""
     else:
-        base = NAME
+        base = EMBEDDED
     if base not in active:
-        whose = "embedded" if base == NAME else "served"
+        whose = "embedded" if base == EMBEDDED else "served"
         raise PredictionError(
             f"No adapter is active for the {whose} model in {str(repository.root)!r}: "
             "`sleepwright train --once` there makes one, `sleepwright adapters promote ID` makes one active, and "

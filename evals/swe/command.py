@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from platformdirs import user_cache_path
 from rich.console import Console
 
-from agent.embedded import NAME as EMBEDDED
+from agent.model_name import EMBEDDED
 from evals import threads
 from evals.run_folder import RunConfig, RunFolder
 from evals.swe import harness, predict, results

@@ -13,6 +13,7 @@ from rich.console import Console
 from agent.cli import sleepwright
 from agent.errors import ConfigError, ModelError
 from agent.examination import examine
+from agent.model_name import EMBEDDED
 from agent.policy import SHIPPED
 from agent.run import RunOptions, run
 from agent.scripted_server import Scripted, ScriptedServer, error
@@ -21,7 +22,7 @@ from memory.experiences import ExperienceLog
 from memory.home import MemoryHome
 from memory.serving import Serving, announcing
 from tests.agent.lora_examples import write_lora
-from ttrl_adapter.registry import EMBEDDED, Registry
+from ttrl_adapter.registry import Registry
 
 PASSES = f"{sys.executable} -c 'from calc import add; assert add(2, 3) == 5'"
 FIX = "calc.py\n```\n<<<<<<< SEARCH\n    return a - b\n=======\n    return a + b\n>>>>>>> REPLACE\n```"

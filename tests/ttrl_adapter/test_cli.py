@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from agent.embedded import NAME
+from agent.model_name import EMBEDDED
 from agent.policy import SHIPPED
 from agent.workspace import Repository
 from memory.adapters import active_adapter
@@ -55,7 +55,7 @@ def test_what_the_gate_let_pass_is_published_with_its_verdict_and_active(repo: P
     folder = trained_round(home, PASSED)
     done = invoke(repo)
     assert done.exit_code == 0 and "v0001 is active: pass@1 on 16 canaries 10.0% → 20.0%" in done.stdout
-    active = active_adapter(home, NAME)
+    active = active_adapter(home, EMBEDDED)
     assert active and active.record.verdict == PASSED and active.record.data_hash
     assert json.loads((folder / DONE).read_text()) == {"published": "v0001"}
 
@@ -65,7 +65,7 @@ def test_what_the_gate_rejected_is_kept_and_not_active(repo: Path, home: MemoryH
     done = invoke(repo, "--json")
     said = json.loads(done.stdout)
     assert (said["adapter"], said["promoted"], said["verdict"]["reasons"]) == ("v0001", False, ["pass@32 fell"])
-    assert active_adapter(home, NAME) is None
+    assert active_adapter(home, EMBEDDED) is None
 
 
 def test_a_round_that_was_killed_after_it_published_does_not_publish_again(repo: Path, home: MemoryHome) -> None:

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from agent.errors import ConfigError
+from agent.model_name import EMBEDDED
 from agent.policy import SHIPPED
 from memory.home import MemoryHome
 from memory.serving import Serving, announcing
@@ -16,7 +17,6 @@ from tests.ttrl_adapter.exercises import area
 from tests.ttrl_adapter.failing_server import Answer, FailingServer, failing_server
 from ttrl_adapter.cli import train
 from ttrl_adapter.learner import CHAT_RECIPE, embedded, served
-from ttrl_adapter.registry import EMBEDDED
 from ttrl_adapter.vllm_client import ServerError
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from agent.model_name import EMBEDDED
 from agent.policy import SHIPPED
 from agent.workspace import Repository
 from memory.file_lock import is_locked
@@ -23,7 +24,7 @@ from tests.agent.lora_examples import write_lora
 from tests.ttrl_adapter.stand_in import vllm_environment
 from tests.ttrl_adapter.test_cli import PASSED, trained_round
 from ttrl_adapter.cli import train
-from ttrl_adapter.registry import EMBEDDED, Registry
+from ttrl_adapter.registry import Registry
 from ttrl_adapter.round import VERDICT
 from ttrl_adapter.training import PYTHON_SETTING
 from ttrl_adapter.vllm_client import VllmClient

@@ -24,6 +24,7 @@ import httpx
 import pytest
 
 from agent.lora import open_stored
+from agent.model_name import EMBEDDED
 from agent.policy import SHIPPED, Policy
 from agent.served import open_served
 from memory.adapters import history
@@ -34,7 +35,7 @@ from tests.ttrl_adapter.exercises import area
 from tests.ttrl_adapter.test_round import FUNCTIONS as POOL
 from ttrl_adapter.pool import self_made
 from ttrl_adapter.records import Exercise, Recipe, TrainJob
-from ttrl_adapter.registry import EMBEDDED, Registry
+from ttrl_adapter.registry import Registry
 from ttrl_adapter.reward import count_votes
 from ttrl_adapter.served_sampler import ServedSampler
 from ttrl_adapter.server_pause import server_paused

@@ -65,6 +65,9 @@ class Served:
     def sample(self, *arguments: Any, **more: Any) -> list[Reply]:
         raise AssertionError("presolve asks the proposer")
 
+    def predictability(self, *arguments: Any, **more: Any) -> None:
+        return None
+
 
 @pytest.fixture
 def study(repo: Path) -> Iterator[Study]:
