@@ -64,6 +64,9 @@ class Served:
     def sample(self, *arguments: Any, **more: Any) -> list[Reply]:
         raise AssertionError("presolve asks the proposer")
 
+    def predictability(self, *arguments: Any) -> None:
+        raise AssertionError("presolve asks the proposer")
+
 
 @pytest.fixture
 def study(repo: Path) -> Iterator[Study]:
