@@ -76,9 +76,12 @@ def sleep(
     gives the machine back within a second; while a run of yours is under way, in any repository, sleep waits.
     Exit codes: 0 it ended by itself; 2 wrong use, configuration or repository; 130 interrupted.
     """
+    import os
+    import sys
+
     from rich.console import Console
 
-    from sleeptime.run import SleepOptions, run_sleep
+    from sleeptime.run import INTERRUPTED, SleepOptions, run_sleep
 
     options = SleepOptions(
         repo=repo,
@@ -92,4 +95,11 @@ def sleep(
         sandbox=sandbox,
         as_json=as_json,
     )
-    return run_sleep(options, Console(), Console(stderr=True))
+    code = run_sleep(options, Console(), Console(stderr=True))
+    if code == INTERRUPTED:
+        # All is put away, and somebody waits: to take the interpreter apart would cost more than all else at the end.
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(code)
+    return code
