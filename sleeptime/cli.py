@@ -32,7 +32,11 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option(
     "--passes", metavar="A,B", callback=_names, help="Only these: survey, tests, presolve, reflect, merge, infer."
 )
-@click.option("--dry-run", is_flag=True, help="Show what would be thought about and changed.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Show what would be thought about and changed; a served model is asked only for notes that it would rewrite.",
+)
 @click.option(
     "--test", "test_command", metavar="CMD", help="The command that runs the tests, '' for none.  [default: found out]"
 )
@@ -69,12 +73,15 @@ def sleep(
     """Study the repository while you watch: what the daemon does while you are away.
 
     It turns what it finds into notes that later runs recall, best first, and goes on where it was interrupted. Ctrl-C
-    gives the machine back within a second.
+    gives the machine back within a second; while a run of yours is under way, in any repository, sleep waits.
     Exit codes: 0 it ended by itself; 2 wrong use, configuration or repository; 130 interrupted.
     """
+    import os
+    import sys
+
     from rich.console import Console
 
-    from sleeptime.run import SleepOptions, run_sleep
+    from sleeptime.run import INTERRUPTED, SleepOptions, run_sleep
 
     options = SleepOptions(
         repo=repo,
@@ -88,4 +95,11 @@ def sleep(
         sandbox=sandbox,
         as_json=as_json,
     )
-    return run_sleep(options, Console(), Console(stderr=True))
+    code = run_sleep(options, Console(), Console(stderr=True))
+    if code == INTERRUPTED:
+        # All is put away, and somebody waits: to take the interpreter apart would cost more than all else at the end.
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(code)
+    return code
