@@ -60,13 +60,22 @@ class _Mending:
         for found in solve_asleep(request, command, self.study, tries):
             spent += found.tokens
             if found.status == "passed" and found.vote.winner is not None:
-                note = self._note(self.group.names, found.candidates[found.vote.winner], found, spent)
-                return Findings(notes=(note,), tokens=spent)
+                names, winner = self._widened(found.candidates[found.vote.winner])
+                return Findings(notes=(self._note(names, winner, found, spent),), tokens=spent)
             self._keep_partial(found)
         if self.notes:
             self.notes[0] = self.notes[0].model_copy(update={"cost": spent})
             return Findings(notes=tuple(self.notes), tokens=spent)
         return Findings(tokens=spent, dropped=(f"{about}: no candidate passes",))
+
+    def _widened(self, winner: Candidate) -> tuple[Sequence[str], Candidate]:
+        """The tests that a patch mends: where it mends all that fails in the file, it is an answer for all of it."""
+        tests = tuple(each for each in self.report.failing if each.file == self.group.file)
+        whole = _Mending(FailingGroup(self.group.file, tests), self.report, self.inputs, self.study)
+        if tests != self.group.tests and all(each.test for each in tests):
+            if check := whole._checked_again(winner, whole._command(())):
+                return whole.group.names, winner.model_copy(update={"check": check})
+        return self.group.names, winner
 
     def _command(self, left: Collection[str]) -> str | None:
         """The test command without the other failing tests and those `left` failing; None where it cannot be told."""
