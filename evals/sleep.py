@@ -27,7 +27,7 @@ from memory.home import MemoryHome
 from memory.known_failures import KnownFailures
 from memory.note_log import NoteLog
 from memory.note_store import NoteStore
-from memory.records import Task
+from memory.records import Experience, Task
 from memory.work_tree import WorkTree
 from sleeptime.passes.presolve import CANDIDATES, Presolve
 from sleeptime.passes.tests import Tests
@@ -43,6 +43,8 @@ BUDGETS = (8, 32, 128)
 """Candidates of a run: the test-time budget."""
 ASLEEP = CANDIDATES
 """Candidates of sleep, and of the tries that follow where nothing passed."""
+
+GRADING_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def _trial(question: Question, scene: Scene, remembered: Scene, arm: Arm, budget
         arm=arm,
         budget=budget,
         anticipated=question.anticipated,
-        score=float(found.status == "passed"),
+        score=float(found.status == "passed" and _is_right(found, question, repository, desk)),
         was_known=found.was_known,
         skipped=found.skipped,
         prompt=found.tokens.prompt,
@@ -166,6 +168,15 @@ def _trial(question: Question, scene: Scene, remembered: Scene, arm: Arm, budget
         touched=tuple(line[6:] for line in found.patch.splitlines() if line.startswith("+++ b/")),
         right=question.right,
     )
+
+
+def _is_right(found: Experience, question: Question, repository: Repository, desk: Desk) -> bool:
+    """Whether the patch, which passes what the question was about, passes what it is graded by."""
+    if question.graded_by == question.test_command:
+        return True
+    with repository.worktree(found.task.snapshot, desk.folder / "grading") as worktree:
+        repository.apply(worktree, found.patch)
+        return desk.sandbox.run(question.graded_by, worktree, timeout=GRADING_SECONDS).passed
 
 
 @contextmanager

@@ -39,6 +39,8 @@ class Question(Record):
     test_command: str
     tests: str
     """The test, or the file of tests, that it is about."""
+    graded_by: str
+    """The command that tells a right patch from one that only passes `test_command`."""
     right: tuple[str, ...]
     """The files that have to be changed."""
     kind: str
@@ -121,6 +123,7 @@ def _bug_scenes(name: str, number: int, seed: int) -> Iterator[Scene]:
             request=f"make the failing tests of {_tests_of(path)} pass",
             test_command=f"{TESTS} {_tests_of(path)}",
             tests=_tests_of(path),
+            graded_by=f"{TESTS} {_tests_of(path)}",
             right=(path,),
             kind=broken[path].kind,
             anticipated=path in half,
@@ -147,6 +150,7 @@ def _stateful_scenes(name: str, number: int, seed: int) -> Iterator[Scene]:
                     request=f"make {test} pass",
                     test_command=f"{TESTS} {shlex.quote(test)}",
                     tests=test,
+                    graded_by=f"{TESTS} {_tests_of(path)}",
                     right=(path,),
                     kind=found.kind,
                     anticipated=True,

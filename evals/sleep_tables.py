@@ -28,7 +28,7 @@ GROUPS: dict[str, Callable[[Trial], bool]] = {
     "together": lambda trial: True,
 }
 _RESAMPLES = 5_000
-_INTERVAL = "(95 % bootstrap intervals over questions)"
+_INTERVAL = "(95 % bootstrap intervals over questions, those about the same fault together)"
 
 
 class Ratio(NamedTuple):
@@ -86,8 +86,9 @@ def savings(trials: Sequence[Trial], words: Words = REPAIRS) -> Table:
             slept, without = _of(trials, group, arm, budget), _of(trials, group, baseline, budget)
             if slept and without:
                 reached, is_reached = _reaching(trials, group, _score(slept))
-                same, equal = (ratio(_written(before), _written(slept)) for before in (without, reached))
-                how = str(reached[0].budget) if is_reached else f"more than {reached[0].budget}"
+                about = _about(slept)
+                same, equal = (ratio(_written(before), _written(slept), about) for before in (without, reached))
+                how = str(reached[0].budget) if is_reached else f"none, best {reached[0].budget}"
                 rows.append(
                     (group, arm, budget, _score(slept), _score(without), *same, how, _score(reached), *equal),
                 )
@@ -114,10 +115,11 @@ def amortised(trials: Sequence[Trial], slept: Sequence[Slept], words: Words = RE
             if not (chosen and without):
                 continue
             reached, _ = _reaching(trials, group, _score(chosen))
+            about = _about(chosen)
             for queries in QUERIES:
                 after = _costs(chosen, slept, queries, 0.0)
-                same, equal = (ratio(_costs(before, (), queries, 0.0), after) for before in (without, reached))
-                priced = ratio(_costs(without, (), queries, PREFILL), _costs(chosen, slept, queries, PREFILL))
+                same, equal = (ratio(_costs(before, (), queries, 0.0), after, about) for before in (without, reached))
+                priced = ratio(_costs(without, (), queries, PREFILL), _costs(chosen, slept, queries, PREFILL), about)
                 rows.append(
                     (
                         *(group, arm, budget, queries, fmean(after), fmean(_costs(without, (), queries, 0.0))),
@@ -160,9 +162,11 @@ def charts(trials: Sequence[Trial], words: Words = REPAIRS) -> list[Chart]:
     return [_chart(trials, group, words) for group in dict.fromkeys(group for group, _ in _groups_and_budgets(trials))]
 
 
-def ratio(before: Sequence[float], after: Sequence[float], seed: int = 0) -> Ratio:
-    """Of the means. Both are of the same questions in the same order, and are resampled together."""
-    first, second = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+def ratio(before: Sequence[float], after: Sequence[float], about: Sequence[str] = (), seed: int = 0) -> Ratio:
+    """Of the means. Both are of the same questions in the same order, and are resampled together; questions that are
+    `about` the same are no independent ones, and stay together."""
+    _, groups = np.unique(about or list(map(str, range(len(before)))), return_inverse=True)
+    first, second = (np.bincount(groups, np.asarray(values, dtype=float)) for values in (before, after))
     picks = np.random.default_rng(seed).integers(0, len(first), (_RESAMPLES, len(first)))
     with np.errstate(divide="ignore", invalid="ignore"):
         values = np.nan_to_num(first[picks].mean(axis=1) / second[picks].mean(axis=1), nan=1.0, posinf=np.inf)
@@ -247,6 +251,11 @@ def _interval(trials: Sequence[Trial]) -> Interval:
     if set(scores) <= {0.0, 1.0}:
         return wilson_interval(round(sum(scores)), len(scores))
     return bootstrap_mean(scores)
+
+
+def _about(trials: Sequence[Trial]) -> list[str]:
+    """What each question is about: the same for questions of one context that one change answers."""
+    return [f"{trial.scene} {' '.join(trial.right)}" for trial in trials]
 
 
 def _written(trials: Sequence[Trial]) -> list[float]:

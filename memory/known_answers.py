@@ -27,7 +27,8 @@ class KnownAnswer(NamedTuple):
 
 
 def known_answers(tree: WorkTree, log: NoteLog, failing: Sequence[str], request: str) -> list[KnownAnswer]:
-    """Those for tests that fail now, or in whose words the request is put; the live ones first, then the newest."""
+    """Those for tests that fail now, or in whose words the request is put: the live ones first, of them those that mend
+    most tests, which are the least likely to fit one by chance, of them the newest."""
     by_test = log.answers_for(failing)[:_MOST]
     by_words = [
         note.id
@@ -40,7 +41,11 @@ def known_answers(tree: WorkTree, log: NoteLog, failing: Sequence[str], request:
     notes = {note.id: note for note in log.notes(ids)}
     broken = broken_anchors(tree, tree.held(), log, ids)
     found = [KnownAnswer(notes[id], id not in broken) for id in ids if id in notes]
-    return sorted(found, key=lambda each: (not each.is_live, each.note.id not in by_test))
+    return sorted(found, key=lambda each: (not each.is_live, each.note.id not in by_test, -_tests(each.note)))
+
+
+def _tests(note: Note) -> int:
+    return len(note.answer.tests) if note.answer else 0
 
 
 def _alike(one: str, other: str) -> bool:

@@ -6,6 +6,7 @@ does not pass.
 
 import shlex
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from agent.checks import check as check_worktree
 from agent.errors import RepositoryError
@@ -26,22 +27,7 @@ def mend(
     group: FailingGroup, report: TestReport, inputs: tuple[Anchor, ...], study: Study, tries: Sequence[int]
 ) -> Findings:
     """Try to make the failing tests of a group pass, all together or some of them."""
-    about = describe(group, report)
-    command = _command(group.file, group.names, report)
-    if command is None:
-        return Findings(dropped=(f"{about}: its tests cannot be run without the other failing ones",))
-    spent = Tokens()
-    partial: list[Note] = []
-    for found in solve_asleep(_request(group), command, study, tries):
-        spent += found.tokens
-        if found.status == "passed" and found.vote.winner is not None:
-            winner = found.candidates[found.vote.winner]
-            return Findings(notes=(_mended(group.names, winner, found, spent, inputs, study),), tokens=spent)
-        partial += _partial(group, report, found, inputs, study, [note.answer for note in partial if note.answer])
-    if partial:
-        first = partial[0].model_copy(update={"cost": spent})
-        return Findings(notes=(first, *partial[1:]), tokens=spent)
-    return Findings(tokens=spent, dropped=(f"{about}: no candidate passes",))
+    return _Mending(group, report, inputs, study).findings(tries)
 
 
 def describe(group: FailingGroup, report: TestReport) -> str:
@@ -51,83 +37,100 @@ def describe(group: FailingGroup, report: TestReport) -> str:
     return f"{group.file} ({names})"[:200] if others and group.file else group.file or "the test command"
 
 
-def _request(group: FailingGroup) -> str:
-    return f"make the failing tests of {group.file} pass" if group.file else "make the failing tests pass"
+@dataclass
+class _Mending:
+    """The work on one group."""
 
+    group: FailingGroup
+    report: TestReport
+    inputs: tuple[Anchor, ...]
+    study: Study
+    notes: list[Note] = field(default_factory=list)
+    """Answers for some of the tests."""
+    mended: set[str] = field(default_factory=set)
 
-def _command(file: str, tests: Collection[str], report: TestReport) -> str | None:
-    """The test command without the other failing tests; None where it cannot be told to leave them out."""
-    others = [failing.test for failing in report.failing if failing.test not in tests]
-    command = without(report.command, [test for test in others if test], list(tests))
-    if command is None or not all(others):
-        return None
-    is_narrowed = report.seconds > SLOW_SUITE and file and is_pytest(command) and not names_tests(report.command)
-    return f"{report.command} {shlex.quote(file)}{command.removeprefix(report.command)}" if is_narrowed else command
+    def findings(self, tries: Sequence[int]) -> Findings:
+        about = describe(self.group, self.report)
+        command = self._command(())
+        if command is None:
+            return Findings(dropped=(f"{about}: its tests cannot be run without the other failing ones",))
+        file = self.group.file
+        request = f"make the failing tests of {file} pass" if file else "make the failing tests pass"
+        spent = Tokens()
+        for found in solve_asleep(request, command, self.study, tries):
+            spent += found.tokens
+            if found.status == "passed" and found.vote.winner is not None:
+                names, winner = self._widened(found.candidates[found.vote.winner])
+                return Findings(notes=(self._note(names, winner, found, spent),), tokens=spent)
+            self._keep_partial(found)
+        if self.notes:
+            self.notes[0] = self.notes[0].model_copy(update={"cost": spent})
+            return Findings(notes=tuple(self.notes), tokens=spent)
+        return Findings(tokens=spent, dropped=(f"{about}: no candidate passes",))
 
+    def _widened(self, winner: Candidate) -> tuple[Sequence[str], Candidate]:
+        """The tests that a patch mends: where it mends all that fails in the file, it is an answer for all of it."""
+        tests = tuple(each for each in self.report.failing if each.file == self.group.file)
+        whole = _Mending(FailingGroup(self.group.file, tests), self.report, self.inputs, self.study)
+        if tests != self.group.tests and all(each.test for each in tests):
+            if check := whole._checked_again(winner, whole._command(())):
+                return whole.group.names, winner.model_copy(update={"check": check})
+        return self.group.names, winner
 
-def _partial(
-    group: FailingGroup,
-    report: TestReport,
-    found: Experience,
-    inputs: tuple[Anchor, ...],
-    study: Study,
-    before: Sequence[Answer],
-) -> Iterator[Note]:
-    """Patches that mend some of the tests and break none, the ones that mend most first; each test once."""
-    mended = {test for answer in before for test in answer.tests}
-    told = [(candidate, _still_failing(candidate, group.names)) for candidate in found.candidates]
-    useful = [(candidate, failing) for candidate, failing in told if failing is not None]
-    tried: set[str] = set()
-    for candidate, failing in sorted(useful, key=lambda pair: len(pair[1])):
-        names = [test for test in group.names if test not in failing]
-        if mended.issuperset(names) or candidate.fingerprint in tried:
-            continue
-        tried.add(candidate.fingerprint)
-        if check := _checked_again(candidate, _command(group.file, names, report), report, study):
-            mended |= set(names)
-            winner = candidate.model_copy(update={"check": check})
-            yield _mended(names, winner, found, Tokens(), inputs, study)
+    def _command(self, left: Collection[str]) -> str | None:
+        """The test command without the other failing tests and those `left` failing; None where it cannot be told."""
+        others = [each.test for each in self.report.failing if each not in self.group.tests or each.test in left]
+        wanted = [name for name in self.group.names if name not in left]
+        whole = self.report.command
+        command = without(whole, others, wanted) if all(others) else None
+        is_slow = self.report.seconds > SLOW_SUITE and is_pytest(whole) and not names_tests(whole)
+        if command is None or not (is_slow and self.group.file):
+            return command
+        return f"{whole} {shlex.quote(self.group.file)}{command.removeprefix(whole)}"
 
+    def _keep_partial(self, found: Experience) -> None:
+        """Patches that mend some of the tests and break none, those that mend most first; each test once."""
+        useful = {candidate.fingerprint: candidate for candidate in reversed(found.candidates)}
+        for candidate, left in sorted(self._partial(useful.values()), key=lambda pair: len(pair[1])):
+            names = [name for name in self.group.names if name not in left]
+            if self.mended.issuperset(names):
+                continue
+            if check := self._checked_again(candidate, self._command(left)):
+                self.mended.update(names)
+                winner = candidate.model_copy(update={"check": check})
+                self.notes.append(self._note(names, winner, found, Tokens()))
 
-def _still_failing(candidate: Candidate, tests: Collection[str]) -> frozenset[str] | None:
-    """Those of the tests that a candidate leaves failing, if it mends some and breaks none, as its output says."""
-    if not (candidate.fingerprint and candidate.check and candidate.check.tests and has_failed(candidate)):
-        return None
-    failing = named_failures(candidate.check.tests.output)
-    return failing if failing and failing < set(tests) else None
+    def _partial(self, candidates: Collection[Candidate]) -> Iterator[tuple[Candidate, frozenset[str]]]:
+        """Those that mend some of the tests and break none, as their output says, with the tests that they leave."""
+        for candidate in sorted(candidates, key=lambda candidate: candidate.index):
+            if candidate.fingerprint and candidate.check and candidate.check.tests and has_failed(candidate):
+                left = named_failures(candidate.check.tests.output)
+                if left and left < set(self.group.names):
+                    yield candidate, left
 
+    def _checked_again(self, candidate: Candidate, command: str | None) -> Check | None:
+        """The check without the tests that the candidate leaves failing; None where it does not pass."""
+        repository, snapshot = self.study.repository, self.study.snapshot
+        self.study.go_on()
+        with repository.worktree(snapshot, self.study.home.worktrees) as worktree:
+            try:
+                repository.apply(worktree, candidate.patch)
+            except RepositoryError:
+                return None
+            check = check_worktree(
+                worktree,
+                lambda path: repository.read(snapshot, path),
+                repository.changed_paths(worktree, snapshot),
+                command,
+                self.study.sandbox,
+                5.0 + 3.0 * self.report.seconds,
+                readable=repository.inputs,
+            )
+        return check if command and check.passed else None
 
-def _checked_again(candidate: Candidate, command: str | None, report: TestReport, study: Study) -> Check | None:
-    """The check without the tests that the candidate leaves failing; None where it does not pass."""
-    repository = study.repository
-    study.go_on()
-    with repository.worktree(study.snapshot, study.home.worktrees) as worktree:
-        try:
-            repository.apply(worktree, candidate.patch)
-        except RepositoryError:
-            return None
-        check = check_worktree(
-            worktree,
-            lambda path: repository.read(study.snapshot, path),
-            repository.changed_paths(worktree, study.snapshot),
-            command,
-            study.sandbox,
-            5.0 + 3.0 * report.seconds,
-            readable=repository.inputs,
-        )
-    return check if command and check.passed else None
-
-
-def _mended(
-    tests: Sequence[str],
-    winner: Candidate,
-    found: Experience,
-    spent: Tokens,
-    inputs: tuple[Anchor, ...],
-    study: Study,
-) -> Note:
-    names = ", ".join(tests[:3]) + (f" and {len(tests) - 3} more" if len(tests) > 3 else "")
-    text = f"{names or 'The test command'} fails, and this mends it"
-    note = answer_note(text, winner, found, spent, inputs[:1], study)
-    answer = Answer(patch=winner.patch, tests=tuple(tests), request="" if tests else found.task.request)
-    return note.model_copy(update={"answer": answer})
+    def _note(self, tests: Sequence[str], winner: Candidate, found: Experience, spent: Tokens) -> Note:
+        names = ", ".join(tests[:3]) + (f" and {len(tests) - 3} more" if len(tests) > 3 else "")
+        text = f"{names or 'The test command'} fails, and this mends it"
+        note = answer_note(text, winner, found, spent, self.inputs[:1], self.study)
+        answer = Answer(patch=winner.patch, tests=tuple(tests), request="" if tests else found.task.request)
+        return note.model_copy(update={"answer": answer})

@@ -41,7 +41,7 @@ class Knowing:
         return [Proposal((edit,) if n >= 4 else (), tokens=tokens) for edit in edits]
 
 
-def scene(name: str) -> Scene:
+def scene(name: str, graded_by: str = "") -> Scene:
     def question(module: str, anticipated: bool) -> Question:
         tests = f"tests/test_{module}.py"
         return Question(
@@ -49,6 +49,7 @@ def scene(name: str) -> Scene:
             request=f"make the failing tests of {tests} pass",
             test_command=f"{TESTS} {tests}",
             tests=tests,
+            graded_by=graded_by or f"{TESTS} {tests}",
             right=(f"{module}.py",),
             kind="arithmetic",
             anticipated=anticipated,

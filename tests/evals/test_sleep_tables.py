@@ -63,7 +63,7 @@ def test_savings_are_at_the_same_budget_and_beside_the_least_that_is_as_good() -
 def test_what_is_never_as_good_is_said() -> None:
     better = [t.model_copy(update={"score": 0.0}) if t.arm == "without" else t for t in TRIALS]
     (row,) = rows(savings(better), "together", "with", 128)
-    assert str(row[8]).startswith("more than")
+    assert str(row[8]).startswith("none, best ")
 
 
 def test_without_a_token_the_ratio_is_infinite() -> None:
@@ -101,3 +101,9 @@ def test_there_is_a_curve_for_each_group() -> None:
     drawn = charts(TRIALS)
     assert [chart.name for chart in drawn] == ["curve-anticipated", "curve-not-anticipated", "curve-together"]
     assert drawn[0].series[1].x == (0.0, 0.0) and drawn[0].series[1].y == (1.0, 1.0)
+
+
+def test_questions_about_the_same_are_resampled_together() -> None:
+    apart, together = (ratio([100.0] * 6 + [10.0] * 6, [10.0] * 12, about) for about in ((), ["a"] * 6 + ["b"] * 6))
+    assert apart.value == together.value == 5.5
+    assert (together.low, together.high) == (1.0, 10.0) and apart.low > 1.0 and apart.high < 10.0

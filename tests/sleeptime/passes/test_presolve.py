@@ -244,3 +244,32 @@ def test_a_question_that_is_not_true_of_this_tree_is_left(study: Study, repo: Pa
     study.notes.add("How would halve round up?", ["calc.py"], origin="inferred", kind="question")
     (repo / "calc.py").write_text("x = 1\n")
     assert list(Presolve().items(replace(study, snapshot=study.repository.snapshot(), model=Served()))) == []
+
+
+def test_a_command_that_names_no_test_is_worked_on_as_a_whole(study: Study) -> None:
+    command = f"{sys.executable} -c 'from calc import halve; assert halve(8) == 4'"
+    study = failing(replace(study, proposer=Scripted([HALF])), command=command)
+    assert study.test_report and study.tests_key
+    nameless = FailingTest(test="", file="", error="AssertionError")
+    study.cache.keep_test_report(study.tests_key, study.test_report.model_copy(update={"failing": (nameless,)}))
+    ((item, found),) = work(study)
+    assert item.about == "the test command"
+    assert found.notes[0].answer and found.notes[0].answer.request == "make the failing tests pass"
+
+
+def test_a_patch_for_what_others_left_failing_that_mends_all_is_the_answer_for_all(study: Study, repo: Path) -> None:
+    (repo / "tests" / "test_more.py").write_text(
+        "from calc import halve\n\n\ndef test_halve():\n    assert halve(8) == 4\n\n\n"
+        "def test_quarter():\n    assert halve(halve(4)) == 1\n"
+    )
+    quarter = "tests/test_more.py::test_quarter"
+    only = f"{TESTS} tests/test_more.py"
+    study = replace(study, snapshot=study.repository.snapshot())
+    lucky = [Edit("calc.py", "    return a // 3", "    return 4")]
+    study = failing(replace(study, proposer=Scripted([lucky])), HALVE, quarter, command=only)
+    store_all(study, first(study))
+    _, item = Presolve().items(study)
+    found = Presolve().work(item, replace(study, proposer=Scripted([HALF])))
+    (best,) = store_all(study, found)
+    assert found.notes[0].answer and found.notes[0].answer.tests == (HALVE, quarter)
+    assert ask(study, "it is wrong", f"{TESTS} {HALVE}").notes == (best,)
