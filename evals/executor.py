@@ -32,7 +32,7 @@ def carry_out(
     """
     is_ours = not ray.is_initialized()
     if is_ours:
-        ray.init(address=address, log_to_driver=False, include_dashboard=False)
+        ray.init(address=address, log_to_driver=False)
     task: Any = ray.remote(num_cpus=cpus, max_retries=RETRIES)(_call)
     shared = ray.put(work)
     left = list(reversed(items))

@@ -1,4 +1,4 @@
-"""A local Ray cluster with two workers, in a process of its own: `python ray_trial.py FOLDER` prints what came of it.
+"""Work on the Ray cluster that $RAY_ADDRESS names: `python ray_trial.py FOLDER` prints what came of it.
 
 FOLDER holds mirrors, rows.jsonl and agent.py, which kills the worker that asks it for the second instance, once.
 """
@@ -64,8 +64,5 @@ def main(folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    try:
-        sys.stdout.write(json.dumps(main(Path(sys.argv[1]).resolve())) + "\n")
-    finally:
-        ray.shutdown()
+    ray.init(log_to_driver=False)  # once for all: each time that it connects, new workers are started
+    sys.stdout.write(json.dumps(main(Path(sys.argv[1]).resolve())) + "\n")

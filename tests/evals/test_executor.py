@@ -2,8 +2,13 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +52,39 @@ def test_what_is_under_way_is_stopped_where_it_is_left_early() -> None:
     assert stopped == [True]
 
 
+def free_ports(number: int) -> list[int]:
+    with ExitStack() as open_:
+        sockets = [open_.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
+        return [one.getsockname()[1] for one in sockets]
+
+
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def cluster() -> Iterator[dict[str, str]]:
+    """The environment of programs that use it: two workers on this machine, started as a user starts them."""
+    port, *ports = free_ports(5)
+    # With ports that are given it need not wait for its own helpers, which a busy machine is slow to start.
+    names = ("dashboard-agent-grpc", "dashboard-agent-listen", "metrics-export", "runtime-env-agent")
+    options = [f"--{name}-port={number}" for name, number in zip(names, ports, strict=True)]
+    settings = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120"}
+    env = {**os.environ, **settings}
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        command = [str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", "--num-cpus=2"]
+        command += [f"--port={port}", f"--temp-dir={folder}", "--include-dashboard=false", *options]
+        with (Path(folder) / "said").open("w") as said:
+            head = subprocess.Popen(command, env=env, stdout=said, stderr=said)
+        try:
+            deadline = time.monotonic() + 200
+            while "Ray runtime started" not in (Path(folder) / "said").read_text():
+                assert head.poll() is None and time.monotonic() < deadline, (Path(folder) / "said").read_text()
+                time.sleep(0.2)
+            yield {**env, "RAY_ADDRESS": f"127.0.0.1:{port}"}
+        finally:
+            head.terminate()
+            head.wait(60)
+
+
+@pytest.fixture(scope="module")
+def trial(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """One cluster for all of it: starting one takes longer than the work."""
     folder = tmp_path_factory.mktemp("ray")
     row = make_example(folder).instance.row
@@ -58,7 +94,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     command = [sys.executable, str(Path(__file__).with_name("ray_trial.py")), str(folder)]
     done = subprocess.run(
         command,
-        env={**os.environ, "XDG_CACHE_HOME": str(folder / "cache")},
+        env={**cluster, "XDG_CACHE_HOME": str(folder / "cache")},
         capture_output=True,
         text=True,
         timeout=280,
