@@ -53,7 +53,7 @@ def measure(folder: Path, steps: int, trained: int, rounds: int, tell: Callable[
             for count in (1, steps):
                 recipe = Recipe(votes=votes, trained=trained, prompts_per_step=prompts, epochs=1.0, least_agreement=0.0)
                 recipe = recipe.model_copy(update={"signal": "tests", "anchored": False})
-                place = folder / f"{number}-{name.replace(' ', '-')}-{count}"
+                place = folder / f"{number}-{name.replace(',', '').replace(' ', '-')}-{count}"
                 job = TrainJob(model=str(SHIPPED), recipe=recipe, base_votes={}, save_every=10 * steps)
                 prepare(place, job, exercises[: prompts * count])
                 seconds.append(_cpu_seconds("evals.bare_trl" if name == BARE else "ttrl_adapter.train", place))

@@ -50,37 +50,58 @@ class Drawing:
     recipe: Recipe
 
     @torch.no_grad()
-    def sample(self, exercise: Exercise, seed: str) -> list[list[int]]:
-        """`votes` answers as token ids, their ends included, in random order."""
+    def sample(self, exercises: Sequence[Exercise], seeds: Sequence[str]) -> list[list[list[int]]]:
+        """For each exercise `votes` answers as token ids, their ends included, in random order."""
         device = next(self.model.parameters()).device
-        generator = torch.Generator().manual_seed(int(sha256(seed.encode()).hexdigest()[:15], 16))
-        allowed = self.tokenizer.convert_tokens_to_ids(list(exercise.first))
-        ends = {id for token in (END, *exercise.stop) if (id := self._id(token)) is not None}
+        generators = [torch.Generator().manual_seed(int(sha256(seed.encode()).hexdigest()[:15], 16)) for seed in seeds]
+        allowed = [self.tokenizer.convert_tokens_to_ids(list(exercise.first)) for exercise in exercises]
+        ends = [self._ends(exercise) for exercise in exercises]
         cache = DynamicCache(config=self.model.config)
-        said: list[list[int]] = [[]]
-        counts = [self.recipe.votes]
-        done: list[list[int]] = []
-        ids = torch.tensor([token_ids(self.tokenizer, exercise.prompt)], device=device)
+        ids, mask = self._padded([token_ids(self.tokenizer, exercise.prompt) for exercise in exercises], device)
+        rows = [Row(number, [], self.recipe.votes) for number in range(len(exercises))]
+        done: list[list[list[int]]] = [[] for _ in exercises]
         for step in range(self.recipe.max_tokens):
-            logits = self.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
-            shares = _shares(logits, self.recipe.temperature, allowed if step == 0 else [])
-            rows: list[int] = []
-            new: list[list[int]] = []
-            numbers: list[int] = []
-            for row, token, number in _draw(shares, counts, generator):
-                answer = [*said[row], token]
-                if token in ends and (step or token not in allowed):
-                    done += [answer] * number
+            places = mask.cumsum(-1)[:, -ids.shape[1] :].sub(1).clamp(min=0)
+            logits = self.model(
+                input_ids=ids, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True,
+                logits_to_keep=1,
+            ).logits[:, -1]  # fmt: skip
+            shares = _shares(
+                logits, self.recipe.temperature, [allowed[row.exercise] if step == 0 else [] for row in rows]
+            )
+            kept: list[int] = []
+            new: list[Row] = []
+            for place, token, number in _draw(shares, rows, generators):
+                exercise, answer = rows[place].exercise, [*rows[place].said, token]
+                if token in ends[exercise] and (step or token not in allowed[exercise]):
+                    done[exercise] += [answer] * number
                 else:
-                    rows, new, numbers = [*rows, row], [*new, answer], [*numbers, number]
-            said, counts = new, numbers
-            if not said:
+                    kept, new = [*kept, place], [*new, Row(exercise, answer, number)]
+            rows = new
+            if not rows:
                 break
-            if rows != list(range(len(shares))):
-                cache.batch_select_indices(torch.tensor(rows, device=device))
-            ids = torch.tensor([[answer[-1]] for answer in said], device=device)
-        done += [answer for answer, number in zip(said, counts, strict=True) for _ in range(number)]
-        return [done[i] for i in torch.randperm(len(done), generator=generator).tolist()]
+            if kept != list(range(len(shares))):
+                cache.batch_select_indices(torch.tensor(kept, device=device))
+                mask = mask[torch.tensor(kept, device=device)]
+            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
+            ids = torch.tensor([[row.said[-1]] for row in rows], device=device)
+        for row in rows:
+            done[row.exercise] += [row.said] * row.samples
+        orders = [torch.randperm(len(own), generator=g).tolist() for own, g in zip(done, generators, strict=True)]
+        return [[own[place] for place in order] for own, order in zip(done, orders, strict=True)]
+
+    def _padded(self, prompts: Sequence[list[int]], device: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """The prompts as one batch, filled up on the left, and where they are not filling."""
+        longest = max(map(len, prompts))
+        ids = torch.zeros(len(prompts), longest, dtype=torch.long, device=device)
+        mask = torch.zeros_like(ids)
+        for number, prompt in enumerate(prompts):
+            ids[number, longest - len(prompt) :] = torch.tensor(prompt, device=device)
+            mask[number, longest - len(prompt) :] = 1
+        return ids, mask
+
+    def _ends(self, exercise: Exercise) -> set[int]:
+        return {id for token in (END, *exercise.stop) if (id := self._id(token)) is not None}
 
     def _id(self, token: str) -> int | None:
         """None where the model has no such token."""
@@ -94,25 +115,38 @@ def token_ids(tokenizer: Any, text: str) -> list[int]:
     return ids
 
 
-def _shares(logits: torch.Tensor, temperature: float, allowed: Sequence[int]) -> torch.Tensor:
-    """(rows, vocabulary) probabilities on the CPU, where drawing is reproducible."""
+class Row(NamedTuple):
+    """An unfinished answer."""
+
+    exercise: int
+    said: list[int]
+    samples: int
+    """How many samples share it."""
+
+
+def _shares(logits: torch.Tensor, temperature: float, allowed: Sequence[Sequence[int]]) -> torch.Tensor:
+    """(rows, vocabulary) probabilities on the CPU, where drawing is reproducible; of each row only what is allowed, if
+    that is anything."""
     logits = logits.float().cpu() / temperature
-    if allowed:
-        only = torch.full_like(logits, -torch.inf)
-        only[:, list(allowed)] = logits[:, list(allowed)]
-        logits = only
+    for row, tokens in enumerate(allowed):
+        if tokens:
+            only = torch.full_like(logits[row], -torch.inf)
+            only[list(tokens)] = logits[row, list(tokens)]
+            logits[row] = only
     return torch.softmax(logits, -1)
 
 
-def _draw(shares: torch.Tensor, counts: Sequence[int], generator: torch.Generator) -> Iterator[tuple[int, int, int]]:
-    """(row, token, how many of the row's samples drew it)."""
-    drawn = torch.multinomial(shares, max(counts), replacement=True, generator=generator).tolist()
-    for row, (tokens, count) in enumerate(zip(drawn, counts, strict=True)):
+def _draw(
+    shares: torch.Tensor, rows: Sequence[Row], generators: Sequence[torch.Generator]
+) -> Iterator[tuple[int, int, int]]:
+    """(row, token, how many of the row's samples drew it); what is drawn for an exercise does not depend on others."""
+    for place, row in enumerate(rows):
+        drawn = torch.multinomial(shares[place], row.samples, replacement=True, generator=generators[row.exercise])
         numbers: dict[int, int] = {}
-        for token in tokens[:count]:
+        for token in drawn.tolist():
             numbers[token] = numbers.get(token, 0) + 1
         for token, number in numbers.items():
-            yield row, token, number
+            yield place, token, number
 
 
 # --- rollouts and rewards -------------------------------------------------------------------------------------------
@@ -146,10 +180,14 @@ class Rollout:
         drawing = Drawing(model, self.tokenizer, recipe)
         out: dict[str, list[Any]] = {"prompt_ids": [], "completion_ids": [], "reward": []}
         self.seen.clear()
-        for prompt in prompts[:: recipe.trained]:
-            exercise = self.exercises[prompt]
-            seed = f"{recipe.seed} {trainer.state.global_step} {exercise.id}"
-            answers = drawing.sample(exercise, seed)
+        exercises = [self.exercises[prompt] for prompt in prompts[:: recipe.trained]]
+        seeds = [f"{recipe.seed} {trainer.state.global_step} {exercise.id}" for exercise in exercises]
+        # Side by side they take a fraction of the time, where the memory is there for all.
+        size = 1 if recipe.rows else len(exercises)
+        batches = [slice(start, start + size) for start in range(0, len(exercises), size)]
+        drawn = [answers for part in batches for answers in drawing.sample(exercises[part], seeds[part])]
+        for exercise, seed, answers in zip(exercises, seeds, drawn, strict=True):
+            prompt = exercise.prompt
             given = self._rewards(exercise, answers, seed)
             chosen = trained_on(given, recipe.trained, recipe.spread)
             out["completion_ids"] += [answers[place] for place in chosen]

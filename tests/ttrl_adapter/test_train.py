@@ -21,7 +21,7 @@ from ttrl_adapter.pool import self_made
 from ttrl_adapter.records import Exercise, Recipe, TrainJob
 from ttrl_adapter.training import prepare, run, steps, trainer_python
 
-pytestmark = pytest.mark.ttrl
+pytestmark = [pytest.mark.ttrl, pytest.mark.timeout(1200)]
 RECIPE = Recipe(votes=8, trained=4, prompts_per_step=2, epochs=1.0, learning_rate=2e-3, max_tokens=12, seed=1)
 FUNCTIONS = [f"def f{i}(a, b):\n    if a > b + {i}:\n        return a - b\n    return a * {i}" for i in range(8)]
 
