@@ -16,7 +16,7 @@ SCHEMA = 1
 MOST_KEPT = 50_000
 """Blobs; of more the oldest are forgotten. A blob takes about as much as its text."""
 
-_COLUMNS = "blob TEXT PRIMARY KEY, words TEXT, defines TEXT, passages TEXT"
+_COLUMNS = "blob TEXT PRIMARY KEY, words TEXT, defines TEXT, names TEXT, passages TEXT"
 
 
 class Row(NamedTuple):
@@ -24,13 +24,14 @@ class Row(NamedTuple):
 
     words: str
     defines: str
+    names: str
     passages: str
 
 
 def packed(file: FileText) -> Row:
     """The form in which a file is kept."""
     passages = [(passage.start, passage.words) for passage in file.passages]
-    return Row(json.dumps(file.words), json.dumps(sorted(file.defines)), json.dumps(passages))
+    return Row(json.dumps(file.words), json.dumps(sorted(file.defines)), json.dumps(file.names), json.dumps(passages))
 
 
 class WordCache:
@@ -53,9 +54,9 @@ class WordCache:
     def load(self, blobs: Iterable[str]) -> dict[str, FileText]:
         """What is known of these; one query."""
         wanted = json.dumps(list(blobs))
-        query = "SELECT blob, words, defines FROM words WHERE blob IN (SELECT value FROM json_each(?))"
+        query = "SELECT blob, words, defines, names FROM words WHERE blob IN (SELECT value FROM json_each(?))"
         rows = self._file.use(lambda connection: connection.execute(query, (wanted,)).fetchall())
-        return {blob: self._file_text(blob, words, defines) for blob, words, defines in rows}
+        return {blob: self._file_text(blob, *row) for blob, *row in rows}
 
     def store(self, found: Mapping[str, FileText]) -> None:
         """Keep files, and forget the oldest where there are too many."""
@@ -65,13 +66,14 @@ class WordCache:
         def write(connection: sqlite3.Connection) -> None:
             with connection:
                 connection.execute("BEGIN IMMEDIATE")
-                connection.executemany("INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?)", rows)
+                connection.executemany("INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?, ?)", rows)
                 connection.execute(oldest, (MOST_KEPT,))
 
         self._file.use(write)
 
-    def _file_text(self, blob: str, words: str, defines: str) -> FileText:
-        return FileText(Counter(json.loads(words)), frozenset(json.loads(defines)), lambda: self._passages(blob))
+    def _file_text(self, blob: str, words: str, defines: str, names: str) -> FileText:
+        counts, defined, named = Counter(json.loads(words)), frozenset(json.loads(defines)), Counter(json.loads(names))
+        return FileText(counts, defined, named, lambda: self._passages(blob))
 
     def _passages(self, blob: str) -> tuple[Passage, ...]:
         query = "SELECT passages FROM words WHERE blob = ?"
