@@ -40,7 +40,13 @@ CREATE TRIGGER outcomes_stay BEFORE UPDATE ON outcomes BEGIN SELECT raise(ABORT,
 CREATE TRIGGER outcomes_last BEFORE DELETE ON outcomes BEGIN SELECT raise(ABORT, 'append-only'); END;
 """
 
-_LAYOUT = Layout(called="experience log", application_id=0x536C7077, schema=SCHEMA, tables=_TABLES)  # "Slpw"
+_LAYOUT = Layout(
+    called="experience log",
+    application_id=0x536C7077,  # "Slpw"
+    schema=SCHEMA,
+    tables=_TABLES,
+    mark=".made",
+)
 
 
 def new_id() -> str:
