@@ -25,8 +25,6 @@ LONGEST_LINE = 500
 """Characters of a line of prose or output that are shown."""
 FEW_FILES = 40
 """A repository with no more than these is shown as far as the budget goes."""
-FEW_PLACES = 12
-"""Of a larger one so many definitions of the map are shown, where nothing says where to look."""
 AROUND = 25
 """Lines shown around a suspicious one in a larger file."""
 WHOLE = "whole file"
@@ -80,6 +78,7 @@ MOST_SUSPECTS = 15
 
 def orient(task: Task, checkout: Checkout, localisation: Localisation, budget: int, task_map: TaskMap) -> Orientation:
     """What is worth telling within about `budget` tokens."""
+    localisation = _with_guesses(localisation, checkout, task_map)
     relevant = _relevant(task, checkout, localisation)
     tests = _tests(localisation, budget // 3)
     rules = _rules(checkout, relevant, budget // 3)
@@ -100,10 +99,8 @@ def orient(task: Task, checkout: Checkout, localisation: Localisation, budget: i
 def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: int, task_map: TaskMap) -> Briefing:
     """The first messages to the model, about `budget` tokens in all."""
     is_small = len(checkout.files) <= FEW_FILES
+    localisation = _with_guesses(localisation, checkout, task_map)
     relevant = _relevant(task, checkout, localisation)
-    if not (relevant or is_small):
-        localisation = replace(localisation, suspects=task_map.suspects(FEW_PLACES))
-        relevant = _relevant(task, checkout, localisation)
     left = budget - count_tokens(task.request) - 600
     tests = _tests(localisation, left // 5)
     rules = _rules(checkout, relevant, left // 5)
@@ -130,6 +127,17 @@ def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: in
     )
     system = render("single_system")
     return Briefing((Message("system", system), Message("user", user)), checkout.files, marker)
+
+
+def _with_guesses(localisation: Localisation, checkout: Checkout, task_map: TaskMap) -> Localisation:
+    """With what the task may be about by its words, where no failing test says where to look."""
+    fails = localisation.failing or (localisation.tests and not localisation.tests.passed)
+    if len(checkout.files) <= FEW_FILES or (fails and localisation.suspects):
+        return localisation
+    known = {(suspect.path, suspect.line) for suspect in localisation.suspects}
+    guesses = [guess for guess in task_map.suspects if (guess.path, guess.line) not in known]
+    both = sorted([*localisation.suspects, *guesses], key=lambda suspect: -suspect.score)
+    return replace(localisation, suspects=tuple(both))
 
 
 def _relevant(task: Task, checkout: Checkout, localisation: Localisation) -> list[str]:

@@ -1,5 +1,5 @@
-"""The repository map of one task: built from its snapshot when it is first asked for, with symbols kept in the memory
-home by blob, so that an unchanged file is never parsed twice."""
+"""The repository map of one task, and where it may be about: made from its snapshot when it is first asked for, with
+symbols and words kept in the memory home by blob, so that an unchanged file is never read twice."""
 
 import logging
 from collections.abc import Collection
@@ -8,16 +8,23 @@ from functools import cached_property
 from pathlib import Path
 
 from agent.localise import Localisation, Suspect
+from agent.mentions import Line
+from agent.relevance import relevant
 from agent.repo_map import best_places, repo_map
 from agent.symbol_cache import SymbolCache
 from agent.symbol_rank import SymbolGraph
 from agent.symbol_table import symbols_of
+from agent.word_cache import WordCache
 from agent.workspace import Repository
 from memory.home import MemoryHome
 from memory.records import Task
 
 MOST_SECONDS = 30.0
 """Wall clock for files that were never parsed before; the next run goes on from there."""
+LIKELY = 0.25
+"""Score of the best guess by words: below a function that the task names as code (agent/mentions.py)."""
+FEW_PLACES = 12
+"""Of definitions, where even the words say nothing."""
 _FAILING = 0.1  # weight of the file of a failing test: what it tests matters more
 
 _log = logging.getLogger(__name__)
@@ -41,12 +48,22 @@ class TaskMap:
             return ""
         return repo_map(self._graph, self.task.request, budget, self._suspicious, left_out)
 
-    def suspects(self, count: int) -> tuple[Suspect, ...]:
-        """Where the definitions begin that matter most, for a task of which nothing else says where to look."""
-        return tuple(
-            Suspect(place.path, place.line, score)
-            for place, score in best_places(self._graph, self.task.request, count, self._suspicious)
-        )
+    @cached_property
+    def suspects(self) -> tuple[Suspect, ...]:
+        """Where the definitions begin that the task may be about, where no failing test says where to look.
+
+        Best first; by the words of the task, or where none of them says anything, by who uses what. Scores are below
+        those of code that the task names.
+        """
+        repository = Repository.open(Path(self.task.repo))
+        with WordCache(MemoryHome.for_repository(repository.common_dir).words) as cache:
+            found = relevant(repository, self.task.snapshot, self.task.request, cache, self.most_seconds)
+        if found:
+            places = [(Line(each.definition.path, each.definition.line + 1), each.score) for each in found]
+        else:
+            places = best_places(self._graph, self.task.request, FEW_PLACES, self._suspicious)
+        top = max((score for _, score in places), default=1.0)
+        return tuple(Suspect(place.path, place.line, LIKELY * score / top) for place, score in places)
 
     @cached_property
     def _graph(self) -> SymbolGraph:

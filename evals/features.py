@@ -23,6 +23,7 @@ from agent.deadline import Deadline
 from agent.git_command import git_output, run_git
 from agent.graph import solve
 from agent.permissions import Permissions
+from agent.relevance import is_source
 from agent.rollout.toolbox import Workplace
 from agent.sandbox import Sandbox
 from agent.served import ServedModel
@@ -30,7 +31,6 @@ from agent.state import AgentContext
 from agent.templates import render_from
 from agent.workspace import Repository
 from evals.errors import DatasetError
-from evals.localize import is_source
 from evals.repositories import commit_all, start_repository
 from evals.silence import Silence
 from evals.sleep_trials import Slept, Trial

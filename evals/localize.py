@@ -10,7 +10,6 @@ inserted one; beside them stands BM25 over all functions, the path of their file
 """
 
 import json
-import pickle
 import re
 import time
 from collections import Counter
@@ -19,8 +18,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from agent.checks import is_test_file
 from agent.git_command import git_output, run_git
+from agent.relevance import is_source
+from agent.word_cache import packed
 from evals.charts import Chart, Series
 from evals.paired import bootstrap_mean
 from evals.tables import Column, Table
@@ -39,9 +39,6 @@ from memory.words import words
 K = TypeVar("K")
 
 DEPTHS = (1, 3, 5, 10)
-_SOURCE = frozenset(
-    "py pyi js jsx ts tsx mjs go rs java kt scala c h cc cpp cxx hpp cs rb php swift lua sh pl r jl ex hs ml".split()
-)
 _LARGEST = 1_000_000  # bytes of a file; larger ones are data
 _MOST_RIGHT = 3  # files; a commit that touches more is no one task
 _MOST_HISTORY = 5_000
@@ -74,7 +71,7 @@ class Answer(Record):
     """Empty where no function was changed."""
     bm25_function_ranks: tuple[int | None, ...] = ()
     index_bytes: int = 0
-    """Of the words of all files and passages, pickled: nothing of it is kept on disk."""
+    """Of the words of all files and passages, as the agent keeps them (agent/word_cache.py)."""
 
 
 class Commit(Record):
@@ -174,11 +171,6 @@ def changed_lines(patch: str) -> dict[str, tuple[int, ...]]:
     return {path: tuple(dict.fromkeys(lines)) for path, lines in found.items()}
 
 
-def is_source(path: str) -> bool:
-    """Whether it is code and no test."""
-    return path.rpartition(".")[2] in _SOURCE and not is_test_file(path)
-
-
 def answer(repo: Path, questions: Sequence[Question], history: History, tell: Callable[[int], None]) -> list[Answer]:
     """Rank the files of each question's tree, by everything and by BM25 alone."""
     texts: dict[str, FileText] = {}
@@ -197,7 +189,7 @@ def answer(repo: Path, questions: Sequence[Question], history: History, tell: Ca
             bm25_ranks=_ranks(question.right, baseline),
             seconds=seconds,
             files=len(files),
-            index_bytes=sum(len(pickle.dumps((file.words, file.passages, file.defines))) for file in files.values()),
+            index_bytes=sum(sum(map(len, packed(file))) for file in files.values()),
         )
         if functions := _functions(question, files):
             own = definitions_by_text(Counter(words(question.text)), files)

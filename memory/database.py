@@ -32,6 +32,8 @@ class Layout:
     """SQL that takes a file from the schema that is the key to the next one."""
     way_back: str = ""
     """What else a user can do about a damaged file, as the beginning of a sentence with "or" after it."""
+    mark: str = ""
+    """Suffix of an empty file that stays beside it, so that a file that was lost is not begun anew in silence."""
 
 
 class Database:
@@ -41,7 +43,8 @@ class Database:
         """`rests` are paths that only exist once the file did: where one is left without it, the file was lost."""
         self.path = path
         self._layout = layout
-        self._rests = rests
+        self._mark = _beside(path, layout.mark) if layout.mark else None
+        self._rests = (*rests, *([self._mark] if self._mark else []))
         self._connection: sqlite3.Connection | None = None
 
     def close(self) -> None:
@@ -80,9 +83,11 @@ class Database:
 
     def damage(self, reason: str) -> StoreError:
         """The error for a file, or a record in it, that cannot be read."""
+        beside = [f"{self.path.name}-wal", f"{self.path.name}-shm", *(rest.name for rest in self._rests)]
+        files = ", ".join(map(repr, beside[:-1])) + f" and {beside[-1]!r}"
         return StoreError(
-            f"{self._named} is damaged ({reason}): {self._layout.way_back}put a backup in its place, or move it and "
-            f"the files {self.path.name + '-wal'!r} and {self.path.name + '-shm'!r} beside it away to begin a new one."
+            f"{self._named} is damaged ({reason}): {self._layout.way_back}put a backup in its place, or move it and, "
+            f"where they are, {files} beside it away to begin a new one."
         )
 
     def check_schema(self, schema: int) -> None:
@@ -97,6 +102,8 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         if not self.path.exists():
             self._create()
+        if self._mark and not self._mark.exists():
+            self._mark.touch(mode=0o600)
         # Only what is there: a plain path would make an empty database of a file that has just been moved away.
         uri = f"{self.path.absolute().as_uri()}?mode=rw"
         connection = sqlite3.connect(
@@ -154,7 +161,7 @@ class Database:
                 raise self.damage("the file is gone and its journal is still there")
             for rest in self._rests:
                 if rest.exists():
-                    raise self.damage(f"the file is gone and {rest.name!r}, made from it, is still there")
+                    raise self.damage(f"the file is gone and {rest.name!r}, made with it, is still there")
             self._create_here(_beside(self.path, ".new"))
             os.fsync(folder)
         finally:

@@ -46,6 +46,7 @@ _LAYOUT = Layout(
     schema=SCHEMA,
     tables=_TABLES,
     migrations={1: ""},  # since 2 a record may say what was known to fail
+    mark=".made",
 )
 
 

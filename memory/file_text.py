@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
-from memory.words import stems_of, words
+from memory.words import words
 
 _LONGEST_PASSAGE = 80  # lines
 _DEFINES = re.compile(
@@ -17,17 +17,12 @@ _DEFINES = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Passage:
+class Passage(NamedTuple):
     """A piece of a file."""
 
     start: int | None
     """The line, from 0, in which its function or class begins; None before the first."""
     words: Counter[str]
-
-    @cached_property
-    def stems(self) -> Counter[str]:
-        return stems_of(self.words)
 
 
 @dataclass(frozen=True)
@@ -37,21 +32,21 @@ class FileText:
     words: Counter[str]
     defines: frozenset[str]
     """Names of its functions and classes."""
+    names: Counter[str]
+    """Their words."""
     read_passages: Callable[[], tuple[Passage, ...]]
     """Called when they are first needed; of most files they never are."""
 
     @classmethod
     def of(cls, text: str) -> Self:
-        return cls(Counter(words(text)), frozenset(_DEFINES.findall(text)), lambda: _passages(text))
+        defines = frozenset(_DEFINES.findall(text))
+        names = Counter(word for name in defines for word in words(name))
+        return cls(Counter(words(text)), defines, names, lambda: _passages(text))
 
     @cached_property
     def passages(self) -> tuple[Passage, ...]:
         """Each function in pieces of so many lines, and what stands before the first."""
         return self.read_passages()
-
-    @cached_property
-    def stems(self) -> Counter[str]:
-        return stems_of(self.words)
 
     def definition_at(self, line: int) -> int | None:
         """The line in which the function or class begins that holds this one; both from 0, None before the first."""

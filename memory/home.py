@@ -102,6 +102,11 @@ class MemoryHome:
         return self.path / "symbols.db"
 
     @property
+    def words(self) -> Path:
+        """The words of blobs, an SQLite file that can be deleted at any time."""
+        return self.path / "words.db"
+
+    @property
     def sleep(self) -> Path:
         """What sleep has thought about and has still to think about, an SQLite file."""
         return self.path / "sleep.db"

@@ -66,6 +66,7 @@ _LAYOUT = Layout(
     tables=_TABLES + _SINCE_2 + _SINCE_3,
     migrations={1: _SINCE_2, 2: _SINCE_3},
     way_back="`sleepwright memory recover` makes it again from the index; or ",
+    mark=".made",
 )
 _MANY = 20  # a run may always forget this many
 

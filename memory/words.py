@@ -18,7 +18,8 @@ _ENDINGS = (
     ("ies", "y"), ("sses", "ss"), ("ization", "ize"), ("ations", "ate"), ("ation", "ate"), ("ings", ""), ("ing", ""),
     ("ed", ""), ("ers", "er"), ("ions", "ion"), ("es", "e"), ("s", ""),
 )  # fmt: skip
-_SHORTEST_STEM = 3
+KEPT = 3
+"""Letters at the beginning of a word that its stem keeps, at least."""
 
 
 def words(text: str) -> list[str]:
@@ -38,15 +39,15 @@ def stem(word: str) -> str:
 
     Only for comparing: what comes out need not be a word.
     """
-    if len(word) <= _SHORTEST_STEM or not (word.isascii() and word.isalpha()) or word.endswith("ss"):
+    if len(word) <= KEPT or not (word.isascii() and word.isalpha()) or word.endswith("ss"):
         return word
     for ending, rest in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+        if word.endswith(ending) and len(word) - len(ending) >= KEPT:
             word = word.removesuffix(ending) + rest
             break
-    if len(word) > _SHORTEST_STEM:
+    if len(word) > KEPT:
         word = word.removesuffix("e")
-    is_doubled = len(word) > _SHORTEST_STEM + 1 and word[-1] == word[-2] and word[-1] not in "aeiouls"
+    is_doubled = len(word) > KEPT + 1 and word[-1] == word[-2] and word[-1] not in "aeiouls"
     return word[:-1] if is_doubled else word
 
 

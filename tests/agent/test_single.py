@@ -1,5 +1,6 @@
 """A large model from the briefing to proposals, over HTTP, with a scripted endpoint."""
 
+import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -322,11 +323,49 @@ def test_who_can_look_around_by_himself_gets_the_map_of_a_large_repository_too(r
     assert "src/part7.js\nexport function part7(price)" in large.signatures
 
 
-def test_where_nothing_says_where_to_look_the_map_does(repo: Path) -> None:
+def test_where_nothing_says_where_to_look_the_words_of_the_task_do(repo: Path) -> None:
     many_scripts(repo)
-    text = briefed(repo, NOWHERE, 4000, "`formatPrice` shows ten times too much").messages[1].content
+    text = briefed(repo, NOWHERE, 4000, "amounts of cents are shown ten times too large").messages[1].content
     assert "src/money.js (whole file)" in text
     assert "return cents / 10;" in text
+
+
+def commit_all(repo: Path, message: str) -> None:
+    for command in (["add", "--all"], ["commit", "--quiet", "--message", message]):
+        subprocess.run(["git", *command], cwd=repo, check=True)
+
+
+def test_past_commits_say_where_to_look_too(repo: Path) -> None:
+    many_scripts(repo)
+    commit_all(repo, "The whole shop")
+    money = repo / "src" / "part9.js"
+    money.write_text(money.read_text() + "// rounded\n")
+    commit_all(repo, "Invoices of accountants are rounded")
+    text = briefed(repo, NOWHERE, 4000, "accountants say that invoices are wrong").messages[1].content
+    assert "src/part9.js (whole file)" in text
+
+
+def test_a_plain_word_that_is_a_name_by_chance_comes_after_what_the_task_is_about(repo: Path) -> None:
+    many_scripts(repo)
+    chance = Localisation(None, (), (Suspect("calc.py", 1, 0.05),))
+    given = task(repo, "formatPrice of cents: add a currency")
+    orientation = orient(given, Checkout(repo), chance, 8000, TaskMap(given, chance))
+    assert orientation.suspects[0] == "src/money.js:1"
+
+
+def test_where_a_test_fails_nothing_is_guessed(repo: Path) -> None:
+    many_scripts(repo)
+    given = task(repo, "formatPrice of cents")
+    assert orient(given, Checkout(repo), FOUND, 8000, TaskMap(given, FOUND)).suspects == ("calc.py:2",)
+
+
+def test_a_served_model_is_shown_what_the_words_of_the_task_found(repo: Path) -> None:
+    many_scripts(repo)
+    given = task(repo, "amounts of cents are shown ten times too large")
+    with ScriptedServer([Scripted(("No change.",))]) as server, OpenAIModel("scripted", server.url) as model:
+        SingleProposer(model).propose(given, repo, NOWHERE, 1, 0, lambda done: None)
+        first = server.requests[0]
+    assert "src/money.js (whole file)" in told(first)
 
 
 def test_a_small_repository_is_not_mapped(repo: Path) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from agent.relevance import is_source
 from evals.cli import evaluate
 from evals.localize import (
     Answer,
     changed_lines,
     gain,
     instances,
-    is_source,
     mean_reciprocal_rank,
     own_history,
     recall_at,

@@ -236,6 +236,18 @@ def test_a_lost_record_with_its_index_left_is_an_error_not_an_empty_memory(tmp_p
         NoteLog(path, index).count()
 
 
+def test_a_lost_record_is_an_error_where_no_index_was_made_yet(log: NoteLog, path: Path) -> None:
+    with NoteLog(path) as filled:
+        filled.count()
+    for left in path.parent.glob("notes.db*"):
+        if left.name != "notes.db.made":
+            left.unlink()
+    with pytest.raises(StoreError, match=r"the file is gone .*'notes\.db\.made' beside it away to begin a new one"):
+        NoteLog(path).count()
+    path.with_name("notes.db.made").unlink()
+    assert NoteLog(path).count() == 0
+
+
 def test_a_truncated_record_is_an_error(log: NoteLog, path: Path) -> None:
     with NoteLog(path) as filled:
         filled.add([note("Fact. " * 100) for _ in range(200)])
