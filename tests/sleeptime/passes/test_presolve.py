@@ -20,7 +20,7 @@ from memory.config import MemoryConfig
 from memory.experiences import ExperienceLog, new_id
 from memory.home import MemoryHome
 from memory.note_store import NoteStore
-from memory.records import Note, Task, Tokens
+from memory.records import Experience, Note, Task, Tokens
 from sleeptime.passes.presolve import Presolve
 from sleeptime.records import Item
 from sleeptime.study import Findings, Stopped, Study
@@ -31,6 +31,7 @@ TESTS = f"env PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -m pytest -q"
 ADD, HALVE = "tests/test_calc.py::test_add", "tests/test_more.py::test_halve"
 RIGHT = [Edit("calc.py", "    return a - b", "    return a + b")]
 HALF = [Edit("calc.py", "    return a // 3", "    return a // 2")]
+WRONG = [Edit("calc.py", "    return a // 3", "    return a // 5")]
 BREAKS = [*RIGHT, Edit("calc.py", "    return a * 2", "    return a")]
 
 
@@ -94,7 +95,14 @@ def study(repo: Path) -> Iterator[Study]:
         )
 
 
-def failing(study: Study, *tests: str, command: str = TESTS, seconds: float = 0.5) -> Study:
+def failing(
+    study: Study,
+    *tests: str,
+    command: str = TESTS,
+    seconds: float = 0.5,
+    covers: dict[str, dict[str, tuple[str, ...]]] | None = None,
+    flaky: tuple[str, ...] = (),
+) -> Study:
     """The study with a report on its tests."""
     found = tuple(
         FailingTest(test=test, file=test.partition("::")[0], error="AssertionError", ran=("calc.py",)) for test in tests
@@ -107,6 +115,8 @@ def failing(study: Study, *tests: str, command: str = TESTS, seconds: float = 0.
         seconds=seconds,
         passed=1,
         failing=found,
+        covers=covers or {},
+        flaky=flaky,
     )
     study = replace(study, test_command=command)
     assert study.tests_key
@@ -132,6 +142,24 @@ def store(study: Study, findings: Findings) -> Note:
     return stored
 
 
+def store_all(study: Study, findings: Findings) -> list[str]:
+    return [store(study, replace(findings, notes=(note,))).id for note in findings.notes]
+
+
+def ask(study: Study, request: str, command: str, proposer: Scripted | None = None) -> Experience:
+    """What the agent answers with this memory."""
+    task = Task(
+        request=request,
+        repo=str(study.repository.root),
+        base_commit=study.head,
+        snapshot=study.snapshot,
+        test_command=command,
+    )
+    model = proposer or Scripted([])
+    context = AgentContext(study.repository, study.home.worktrees, model, study.sandbox, Said(), 8)
+    return solve(task, replace(context, memory=study.notes, reads_notes=False))
+
+
 def test_nothing_is_thought_about_before_the_tests_were_run(study: Study) -> None:
     assert list(Presolve().items(study)) == []
 
@@ -148,6 +176,77 @@ def test_an_answer_is_kept_for_each_file_of_failing_tests(study: Study) -> None:
     assert note.checks[0].startswith("passes: ") and f"--deselect {HALVE}" in note.checks[0]
     assert note.cost == found.tokens == Tokens(prompt=14, completion=10, calls=2)
     assert "+    return a + b" in note.text
+
+
+@pytest.fixture
+def two_bugs(study: Study, repo: Path) -> Study:
+    """Both shown by one file of tests."""
+    (repo / "tests" / "test_calc.py").write_text(
+        "from calc import add, double, halve\n\n\ndef test_add():\n    assert add(2, 3) == 5\n\n\n"
+        "def test_double():\n    assert double(2) == 4\n\n\ndef test_halve():\n    assert halve(8) == 4\n"
+    )
+    (repo / "tests" / "test_more.py").unlink()
+    return replace(study, snapshot=study.repository.snapshot())
+
+
+HALVE_TOO = "tests/test_calc.py::test_halve"
+
+
+def test_of_two_bugs_that_one_file_shows_each_has_its_answer(two_bugs: Study) -> None:
+    study = failing(two_bugs, ADD, HALVE_TOO)
+    ((item, found),) = work(study)
+    assert item.about == "tests/test_calc.py"
+    assert [note.answer.tests for note in found.notes if note.answer] == [(HALVE_TOO,), (ADD,)]
+    assert "a // 2" in found.notes[0].text and "a + b" in found.notes[1].text
+    assert found.notes[0].checks[0] == f"passes: {TESTS} --deselect {ADD}"
+    assert found.notes[0].cost == found.tokens and found.notes[1].cost == Tokens()
+
+
+def test_who_asks_about_one_of_two_bugs_or_about_both_is_served(two_bugs: Study) -> None:
+    found = first(failing(two_bugs, ADD, HALVE_TOO))
+    ids = store_all(two_bugs, found)
+    for request, command, used in (
+        ("make test_halve pass", TESTS, ids[:1]),
+        ("it is wrong", f"{TESTS} {ADD}", ids[1:]),
+        ("make the failing tests pass", TESTS, ids),
+    ):
+        answer = ask(two_bugs, request, command)
+        assert answer.was_known and sorted(answer.notes) == sorted(used)
+
+
+def test_what_an_answer_for_others_left_failing_is_a_question_of_its_own(two_bugs: Study) -> None:
+    study = failing(replace(two_bugs, proposer=Scripted([HALF])), ADD, HALVE_TOO)
+    store_all(study, first(study))
+    _, item = Presolve().items(study)
+    assert item.about == "tests/test_calc.py (test_add)"
+    found = Presolve().work(item, replace(study, proposer=Scripted([RIGHT])))
+    assert [note.answer.tests for note in found.notes if note.answer] == [(ADD,)]
+
+
+def test_a_patch_for_one_of_two_tests_that_breaks_a_third_is_no_answer(two_bugs: Study) -> None:
+    found = first(failing(replace(two_bugs, proposer=Scripted([BREAKS])), ADD, HALVE_TOO))
+    assert not found.notes and found.dropped == ("tests/test_calc.py: no candidate passes",)
+
+
+def test_tests_that_run_nothing_in_common_are_questions_of_their_own(two_bugs: Study) -> None:
+    covers: dict[str, dict[str, tuple[str, ...]]] = {"calc.py": {"add": (ADD,), "halve": (HALVE_TOO,)}}
+    study = failing(two_bugs, ADD, HALVE_TOO, covers=covers)
+    found = work(study)
+    assert [item.about for item, _ in found] == ["tests/test_calc.py (test_add)", "tests/test_calc.py (test_halve)"]
+    assert [note.answer.tests for _, each in found for note in each.notes if note.answer] == [(ADD,), (HALVE_TOO,)]
+
+
+def test_what_fails_in_sleep_is_not_tried_by_sleep_again_nor_when_it_is_asked(study: Study) -> None:
+    study = failing(replace(study, proposer=Scripted([WRONG])), HALVE, command=f"{TESTS} tests/test_more.py")
+    assert first(study).tokens.calls == 2
+    answer = ask(study, "halve is wrong", f"{TESTS} tests", Scripted([WRONG, HALF]))
+    assert [candidate.abstained for candidate in answer.candidates] == ["known to fail", None]
+
+
+def test_of_a_flaky_test_no_failure_is_remembered(study: Study) -> None:
+    study = failing(replace(study, proposer=Scripted([WRONG])), HALVE, flaky=(HALVE,))
+    first(study)
+    assert study.notes.failures.tests() == frozenset()
 
 
 def test_a_patch_that_breaks_other_tests_is_no_answer(study: Study) -> None:
@@ -182,17 +281,7 @@ def test_where_the_tree_has_moved_on_the_answer_of_before_is_checked_without_a_t
 
 def test_what_was_worked_out_is_there_when_it_is_asked(study: Study) -> None:
     note = store(study, first(failing(study, ADD, HALVE)))
-    task = Task(
-        request="add is wrong",
-        repo=str(study.repository.root),
-        base_commit=study.head,
-        snapshot=study.snapshot,
-        test_command=f"{TESTS} tests/test_calc.py",
-    )
-    context = AgentContext(
-        study.repository, study.home.worktrees, Scripted([]), study.sandbox, Said(), 8, memory=study.notes
-    )
-    found = solve(task, replace(context, reads_notes=False))
+    found = ask(study, "add is wrong", f"{TESTS} tests/test_calc.py")
     assert found.was_known and found.notes == (note.id,)
 
 
