@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.deadline import Deadline
-from agent.graph import solve
 from agent.state import AgentContext, Stage
 from agent.vain import remember
 from memory.note_rules import MOST_ANCHORS
@@ -46,6 +45,9 @@ def solve_asleep(request: str, command: str | None, study: Study, tries: Sequenc
 
     An answer of before, whose tree has moved on, is tried first, as it is when the user asks.
     """
+    # Importing langgraph takes a CPU second, which a sleep with nothing to solve need not pay.
+    from agent.graph import solve
+
     for seed, candidates in enumerate(tries):
         found = solve(task_of(request, command, study), context_of(study, candidates, seed))
         report = study.test_report
