@@ -54,7 +54,7 @@ one: the task itself."""
 
 @dataclass(frozen=True)
 class Recipe:
-    """How it is trained; the defaults are what the shipped weights were made with."""
+    """How it is trained; the defaults are of the shipped weights' first training; training.json tells both."""
 
     million_tokens: float = 43.0
     """Length of the training, padding included; the schedule follows it, so that it ends at a learning rate of zero."""
@@ -361,6 +361,8 @@ class Run:
     tokens: int = 0
     steps: int = 0
     seconds: float = 0.0
+    before: object = None
+    """How the weights that it began with were made, None where it began with nothing. Not in the checkpoint."""
 
     def save(self, path: Path) -> None:
         state = [self.model.state_dict(), [o.state_dict() for o in self.opts], self.tokens, self.steps, self.seconds]
@@ -441,7 +443,13 @@ def save(run: Run, tokenizer: Tokenizer, shape: Shape, recipe: Recipe, out: Path
         ("generation_config.json", generation),
         (
             "training.json",
-            {"recipe": asdict(recipe), "tokens": run.tokens, "steps": run.steps, "seconds": round(run.seconds)},
+            {
+                "recipe": asdict(recipe),
+                "tokens": run.tokens,
+                "steps": run.steps,
+                "seconds": round(run.seconds),
+                "before": run.before,
+            },
         ),
     ):
         (out / name).write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
@@ -452,7 +460,7 @@ def main() -> None:
     parser.add_argument("--functions", type=Path, required=True, help="JSON lines written by ttrl_adapter.corpus")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--tokenizer", type=Path, help="tokenizer.json to use instead of training one")
-    parser.add_argument("--start", type=Path, help="model.safetensors to begin with instead of nothing")
+    parser.add_argument("--start", type=Path, help="model.safetensors to begin with, its training.json beside it")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     for cls in (Shape, Recipe):
@@ -468,9 +476,11 @@ def main() -> None:
     tokenizer = Tokenizer.from_file(str(path)) if path else train_tokenizer(sample, shape.vocab_size)
     torch.manual_seed(recipe.seed)
     model = Policy(shape)
-    if given["start"]:
-        model.load_state_dict({k.removeprefix("model."): v.float() for k, v in load_file(given["start"]).items()})
-    run = Run(model, optimizers(model, recipe))
+    before = None
+    if start := given["start"]:
+        model.load_state_dict({k.removeprefix("model."): v.float() for k, v in load_file(start).items()})
+        before = json.loads(start.with_name("training.json").read_text(encoding="utf-8"))
+    run = Run(model, optimizers(model, recipe), before=before)
     given["out"].mkdir(parents=True, exist_ok=True)
     if given["resume"]:
         run.load(given["out"] / "checkpoint.pt")
