@@ -70,7 +70,7 @@ def git(repo: Path, *arguments: str, input: bytes = b"") -> str:
 
 def test_json_has_exactly_the_documented_keys(options: RunOptions) -> None:
     found = ran(options, WRONG, RIGHT, []).json
-    documented = "status patch candidates vote tokens seconds notes experience_id applied cost limit"
+    documented = "status patch candidates vote tokens seconds notes skipped adapter experience_id applied cost limit"
     assert list(found) == documented.split()
     assert set(found["vote"]) == {"winner", "votes", "agreement", "abstentions"}
     assert set(found["tokens"]) == {"prompt", "completion", "calls"}
