@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -104,8 +105,15 @@ def test_a_real_run_makes_the_sleep_give_way(repo: Path, tmp_path: Path) -> None
     # A run that lasts until it is told to end.
     command = [sys.executable, "-m", "agent.cli", "run", "double is wrong", "--no-apply", "--sandbox", "none"]
     process = subprocess.Popen([*command, "--test", "sleep 60"], cwd=repo, stderr=subprocess.DEVNULL)
+    edits = count()
+
+    def waits() -> bool:
+        if all_is_done(repo):  # before the run began: it only waits where there is something new
+            (repo / "module0.py").write_text(f"changed = {next(edits)}\n")
+        return "a run is under way" in str(read_state(DaemonFolder.open()))
+
     try:
-        until(lambda: "a run is under way" in str(read_state(DaemonFolder.open())), "it waits for the run")
+        until(waits, "it waits for the run")
         assert all(nap.ending is not None for nap in naps(repo))
     finally:
         process.send_signal(signal.SIGTERM)
