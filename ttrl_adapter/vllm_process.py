@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import httpx
 
@@ -24,16 +24,17 @@ _ROOT = Path(__file__).parent.parent
 _GUARD = Path(__file__).parent / "vllm_guard"
 _GRACE_SECONDS = 30.0
 _TICK = 0.1
-# Which way of starting it an environment has: the console script of vLLM needs the metadata of `vllm`, which builds of
-# it under other names do not have.
+# What an environment has. The console script of vLLM needs the metadata of `vllm`, which builds of it under other names do
+# not have.
 _ASK = """
-import importlib.metadata as m, importlib.util as u, json
-def has(find, *names):
+import importlib.metadata as m, importlib.util as u, json, sys
+def found(find, name):
     try:
-        return bool(find(*names))
+        return find(name)
     except (ImportError, m.PackageNotFoundError):
-        return False
-print(json.dumps([has(u.find_spec, "vllm"), has(m.version, "vllm")]))
+        return None
+on_cpu = sys.platform == "darwin" or "+cpu" in (found(m.version, "torch") or "")
+print(json.dumps([bool(found(u.find_spec, "vllm")), bool(found(m.version, "vllm")), on_cpu]))
 """
 # The server ends where its parent does, however that ends. Linux only; elsewhere it is ended by hand after a kill -9.
 _WITH_PARENT = """
@@ -137,14 +138,14 @@ def find_python(named: Path | None) -> Path:
         python = next((p for p in (named / "bin" / "python", named) if p.is_file() and os.access(p, os.X_OK)), None)
         if python is None:
             raise ConfigError(f"{str(named)!r} is no Python, and no environment with one.")
-        if not _has(python)[0]:
+        if not _look(python).has_vllm:
             raise ConfigError(f"The environment of {str(python)!r} has no vLLM: `{python} -m pip install vllm`.")
         return python
     script = shutil.which("vllm")
     candidates = [Path(sys.executable), _ROOT / ".venv-vllm" / "bin" / "python"]
     candidates += [Path(script).resolve().parent / "python"] if script else []
     for python in candidates:
-        if python.is_file() and _has(python)[0]:
+        if python.is_file() and _look(python).has_vllm:
             return python
     raise ConfigError(
         "There is no vLLM: `pip install vllm` (a GPU) in an environment of its own, then name that with --vllm or "
@@ -157,19 +158,25 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def _has(python: Path) -> tuple[bool, bool]:
-    """Whether an environment has vLLM, and under its own name."""
+class _Environment(NamedTuple):
+    has_vllm: bool = False
+    is_named: bool = False
+    """So that its console script starts."""
+    is_on_cpu: bool = False
+
+
+def _look(python: Path) -> _Environment:
     try:
         said = subprocess.run([python, "-I", "-c", _ASK], capture_output=True, timeout=60, check=True).stdout
-        has, is_named = json.loads(said)
-        return bool(has), bool(is_named)
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return False, False
+        return _Environment(*json.loads(said))
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError):
+        return _Environment()
 
 
 def _command(launch: Launch) -> list[str]:
     serve = ["-m", "vllm.entrypoints.cli.main", "serve", launch.model]
-    if not _has(launch.python)[1]:
+    environment = _look(launch.python)
+    if not environment.is_named:
         serve = ["-m", "vllm.entrypoints.openai.api_server", "--model", launch.model]
     return [
         *(str(launch.python), *serve, "--served-model-name", launch.name),
@@ -177,6 +184,8 @@ def _command(launch: Launch) -> list[str]:
         # Two, so that the old and the new one answer side by side while they are swapped.
         *("--enable-lora", "--max-lora-rank", str(_offered(launch.rank)), "--max-loras", "2", "--max-cpu-loras", "4"),
         *("--middleware", "sleepwright_guard.KeyGuard"),
+        # On a CPU the engine of vLLM 0.32 dies of a seeded request whose prompt it reads in two steps.
+        *(("--no-enable-chunked-prefill",) if environment.is_on_cpu else ()),
         *launch.extra,
     ]
 
