@@ -14,7 +14,7 @@ from evals import run_cli
 @click.option("--exercises", type=click.IntRange(16, 128), default=64, show_default=True, help="Of a round.")
 @click.option("--held-out", type=click.IntRange(min=8), default=128, show_default=True, help="Exercises asked.")
 @click.option("--canaries", type=click.IntRange(min=16), default=64, show_default=True, help="Exercises of the gate.")
-@click.option("--epochs", type=click.FloatRange(min=0.1), default=2.0, show_default=True)
+@click.option("--epochs", type=click.FloatRange(min=0.1), help="[default: as many as the task's own]")
 @click.option("--labels", type=click.Choice(["vote", "tests"]), default="vote", show_default=True)
 @click.option(
     "--continue", "continues", is_flag=True, help="Each round goes on from what is active, not from the base."
@@ -31,7 +31,7 @@ def ttrl_rounds(
     exercises: int,
     held_out: int,
     canaries: int,
-    epochs: float,
+    epochs: float | None,
     labels: str,
     continues: bool,
     wheels: Path,
@@ -60,7 +60,7 @@ def ttrl_rounds(
     size = Size(exercises, held_out, canaries)
     place = folder.path / task
     made = sorting(place, size, seed, tell) if task == "sorting" else repair(place, wheels, size, seed, tell)
-    recipe = made.recipe.model_copy(update={"epochs": epochs, "signal": labels})
+    recipe = made.recipe.model_copy(update={"epochs": epochs or made.recipe.epochs, "signal": labels})
     bench.play(made, recipe, rounds, exercises, continues, folder, tell)
     played = bench.read_played(folder)
     table = bench.table(played, task)
