@@ -44,8 +44,8 @@ def shown(note: Note, broken: Sequence[Broken], injections: Sequence[Injection])
 def explained(broken: Broken) -> str:
     """Why an anchor does not hold."""
     if broken.state == "dormant":
-        return f"{broken.path} was never like that on this branch: the note sleeps until it is"
-    return f"{broken.path} has changed since" if broken.now else f"{broken.path} is gone"
+        return f"no commit of this branch has {broken.path} like that: the note sleeps until the tree has"
+    return f"{broken.path} has changed since" if broken.now else f"{broken.path} is gone, or cannot be read"
 
 
 def recalled(recall: Recall) -> str:

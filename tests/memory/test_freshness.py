@@ -1,5 +1,6 @@
 """Notes follow git: branches, rebases, reverts, renames, work trees, submodules, dirty and untracked files."""
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -190,8 +191,10 @@ def test_a_submodule_counts_with_its_commit(log: NoteLog, repo: Path, git: Git, 
     assert state(log, repo, written) == "live"
     subprocess.run(["git", "-C", str(repo / "lib"), "commit", "-q", "--allow-empty", "-m", "2"], check=True)
     assert state(log, repo, written) == "stale"
-    with pytest.raises(NoteRefused, match="lies in the submodule 'lib'"):
-        remember(log, repo, "lib/inside.py")
+    (repo / "lib" / "inside.py").write_text("x = 1\n")
+    for place in ("lib/inside.py", "lib/nowhere.py"):
+        with pytest.raises(NoteRefused, match="lies in the submodule 'lib'"):
+            remember(log, repo, place)
 
 
 def test_line_ends_are_compared_as_git_stores_them(log: NoteLog, repo: Path, git: Git) -> None:
@@ -213,6 +216,26 @@ def test_odd_names_and_links_have_blobs_too(log: NoteLog, repo: Path, git: Git) 
     assert (state(log, repo, odd), state(log, repo, link)) == ("live", "stale")
 
 
+def test_a_file_that_has_become_something_else_is_gone(log: NoteLog, repo: Path) -> None:
+    written = remember(log, repo, "calc.py")
+    (repo / "calc.py").unlink()
+    os.mkfifo(repo / "calc.py")
+    assert state(log, repo, written) == "stale"
+
+
+def test_files_that_git_cannot_hash_leave_the_others_as_they_are(log: NoteLog, repo: Path, git: Git) -> None:
+    (repo / ".gitattributes").write_text("*.dat filter=missing\n")
+    git("config", "filter.missing.clean", "false")
+    git("config", "filter.missing.required", "true")
+    for name in ("one.dat", "three.dat"):
+        (repo / name).write_text("large\n")
+    written = remember(log, repo, "calc.py")
+    (repo / "calc.py").rename(repo / "sums.py")
+    assert state(log, repo, written) == "live"
+    with pytest.raises(NoteRefused, match="no file 'one.dat'"):
+        remember(log, repo, "one.dat")
+
+
 def test_a_repository_without_commits_holds_what_lies_in_it(log: NoteLog, tmp_path: Path) -> None:
     root = tmp_path / "new"
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
@@ -223,19 +246,38 @@ def test_a_repository_without_commits_holds_what_lies_in_it(log: NoteLog, tmp_pa
     assert state(log, root, written) == "dormant"
 
 
-@pytest.mark.parametrize("place", ["nowhere.py", "../outside.py", "/etc/passwd", "calc.py:0", "calc.py:9-3", ""])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "nowhere.py",
+        "../outside.py",
+        "/etc/passwd",
+        "calc.py:0",
+        "calc.py:6-3",
+        "calc.py:7",
+        "calc.py::subtract",
+        "calc.py::Sums.add",
+        "",
+    ],
+)
 def test_a_place_that_is_none_is_refused(log: NoteLog, repo: Path, place: str) -> None:
     with pytest.raises(NoteRefused):
         remember(log, repo, place)
 
 
 def test_places_name_lines_and_symbols(repo: Path) -> None:
-    anchors = evidence(WorkTree.open(repo), ["calc.py:2-5", "calc.py::add", "./calc.py:7"]).anchors
+    anchors = evidence(WorkTree.open(repo), ["calc.py:2-5", "calc.py::add", "./calc.py:6"]).anchors
     assert [(each.path, each.lines, each.symbol) for each in anchors] == [
         ("calc.py", (2, 5), None),
         ("calc.py", None, "add"),
-        ("calc.py", (7, 7), None),
+        ("calc.py", (6, 6), None),
     ]
+
+
+def test_what_a_sparse_checkout_leaves_out_has_lines_and_symbols_too(repo: Path, git: Git) -> None:
+    git("sparse-checkout", "set", "--no-cone", "README.md")
+    assert not (repo / "calc.py").exists()
+    assert len(evidence(WorkTree.open(repo), ["calc.py::double", "calc.py:6"]).anchors) == 2
 
 
 def test_outside_of_a_repository_there_is_no_tree(tmp_path: Path) -> None:
