@@ -174,7 +174,7 @@ def forget(ids: tuple[str, ...], repo: Path, as_json: bool) -> None:
 
 
 @memory.command()
-@click.option("--note", metavar="ID", help="Only of this note, forgotten or not.")
+@click.option("--note", metavar="ID", help="Only of this note, forgotten or not; its beginning is enough.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="How many.")
 @_repo
 @_json
@@ -189,6 +189,8 @@ def log(note: str | None, limit: int, repo: Path, as_json: bool) -> None:
     else:
         for event in events:
             click.echo(report.happened(event))
+        if not events:
+            click.echo(f"There never was a note {note!r}." if note else "Nothing has happened to the notes.", err=True)
 
 
 @memory.command()

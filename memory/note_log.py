@@ -216,9 +216,10 @@ class NoteLog:
             return int(connection.execute("SELECT count(*) FROM current").fetchone()[0])
 
     def events(self, limit: int, note: str | None = None) -> list[NoteEvent]:
-        """Newest first; of one note where its id is given."""
+        """Newest first; of one note where its id, or the beginning of it, is given."""
         with self._database.open() as connection:
-            where, values = ("WHERE note = ?", (note,)) if note else ("", ())
+            # Ids are of digits and small letters, which all come before a tilde.
+            where, values = ("WHERE note >= ? AND note < ?", (note, f"{note}~")) if note else ("", ())
             return self._events(connection, f"{where} ORDER BY seq DESC LIMIT ?", (*values, limit))
 
     def changed_after(self, seq: int, limit: int) -> tuple[list[str], int]:
