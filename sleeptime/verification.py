@@ -14,7 +14,7 @@ from sleeptime.claims import Claim
 _LEAST_QUOTE = 8
 """Characters; shorter ones are no evidence."""
 _SPAN = re.compile(r"`+([^`]+)`+")
-_QUOTED = re.compile(r'"([^"\n]+)"|“([^”\n]+)”')
+_QUOTED = re.compile(r"""["“]([^"“”\n]+)["”]|(?<!\w)['‘]([^'‘’\n]+)['’](?!\w)""")
 _URL = re.compile(r"\b\w+://[^\s`\"')\]]+")
 _SLASHED = re.compile(r"(?<![\w/])(?:\.{0,2}/)?(?:[\w.@-]+/)+[\w.@-]*|(?<!\w)/[\w./-]+")
 _FILE = re.compile(r"(?<![\w./-])[\w-][\w.-]*\.([A-Za-z]\w{0,9})\b(?!\()")
@@ -110,8 +110,11 @@ class _Verification:
     def _check_symbol(self, symbol: str) -> None:
         place, separator, name = symbol.rpartition("::")
         path = self._path(place if separator else self._about)
-        last = re.split(r"\.|::", name)[-1].removesuffix("()")
-        if not last or not self._tree.defines(path, last):
+        *owners, last = re.split(r"\.|::", name.removesuffix("()"))
+        modules = _PLAIN.findall(path)
+        if not self._tree.defines(path, last) or not all(
+            owner in modules or self._tree.defines(path, owner) for owner in owners
+        ):
             raise Invented(f"{path} does not define {name!r}")
         self._found.symbols.append((path, name))
         self._found.checks.append(f"{path} defines {name}")

@@ -71,6 +71,8 @@ def claim(text: str, kind: ClaimKind = "purpose", **evidence: tuple[object, ...]
         "The function total and the constant TAX belong together; a function that returns None would break the cart.",
         "Input or output is left to shop/cart.py.",
         "Parameter(s) are not checked in `prices.py`.",
+        "The comment says 'prices are in cents'; a cart's total isn't rounded, and the carts' items aren't its own.",
+        "`shop/cart.py::ShoppingCart.add_item` and `shop/prices.py::prices.total` belong together.",
     ],
 )
 def test_what_is_there_is_let_through(text: str) -> None:
@@ -99,6 +101,9 @@ def test_what_is_there_is_let_through(text: str) -> None:
         ("`return sum(cart) * rate` is the whole of it.", "return sum"),
         ('The comment says "prices are in euros".', "prices are in euros"),
         ("The comment says “prices are in euros”.", "prices are in euros"),
+        ("The comment says 'prices are in euros'.", "prices are in euros"),
+        ("The comment says ‘prices are in euros’.", "prices are in euros"),
+        ("`shop/cart.py::Warehouse.add_item` decides.", "Warehouse"),
         ("See line 70.", "line 70"),
         ("See lines 3-70.", "line 70"),
         ("Run `make deploy`.", "make deploy"),
@@ -134,6 +139,8 @@ def test_some_kinds_need_evidence(kind: ClaimKind) -> None:
         {"symbols": ("shop/discounts.py::total",)},
         {"symbols": ("discount",)},
         {"symbols": ("shop/prices.py::",)},
+        {"symbols": ("shop/cart.py::Warehouse.add_item",)},
+        {"symbols": ("shop/cart.py::ShoppingCart.",)},
         {"quotes": (Quote("shop/cart.py", "prices are in cents"),)},
         {"quotes": (Quote("nowhere.py", "prices are in cents"),)},
         {"quotes": (Quote("shop/prices.py", "prices are in euros"),)},
