@@ -33,7 +33,7 @@ from sleeptime.records import SleepRun
 from sleeptime.report import show_foreseen, show_run
 from sleeptime.settings import SleepSettings
 from sleeptime.sleep_pass import sleep
-from sleeptime.study import Pass, Study
+from sleeptime.study import Pass, Stopped, Study
 from sleeptime.study_cache import StudyCache
 from sleeptime.work_queue import WorkQueue, only_sleeper
 
@@ -87,7 +87,10 @@ def run_sleep(options: SleepOptions, out: Console, err: Console) -> int:
         study = stack.enter_context(open_study(options, repository, home, way, progress))
         queue = stack.enter_context(WorkQueue(home))
         if options.dry_run:
-            foreseen = foresee(study, passes, queue)
+            try:
+                foreseen = foresee(study, passes, queue)
+            except Stopped:
+                return INTERRUPTED
             progress.pause()
             show_foreseen(foreseen, out, options.as_json)
             return 0
