@@ -127,8 +127,9 @@ class WorkTree:
 
     def content(self, path: str) -> bytes:
         """Of a file of the tree; of one that a sparse checkout leaves out as the index has it. Of a submodule none."""
+        file = self.root / path
         try:
-            return (self.root / path).read_bytes()
+            return os.fsencode(os.readlink(file)) if file.is_symlink() else file.read_bytes()
         except FileNotFoundError:
             return _git(self.root, "cat-file", "blob", f":{path}")
         except OSError:

@@ -280,6 +280,12 @@ def test_what_a_sparse_checkout_leaves_out_has_lines_and_symbols_too(repo: Path,
     assert len(evidence(WorkTree.open(repo), ["calc.py::double", "calc.py:6"]).anchors) == 2
 
 
+def test_a_link_has_no_more_in_it_than_where_it_points(repo: Path) -> None:
+    (repo / "link.py").symlink_to("calc.py")
+    with pytest.raises(NoteRefused, match="no line 2"):
+        evidence(WorkTree.open(repo), ["link.py:2"])
+
+
 def test_outside_of_a_repository_there_is_no_tree(tmp_path: Path) -> None:
     with pytest.raises(TreeError, match="not a git repository"):
         WorkTree.open(tmp_path)
