@@ -27,7 +27,8 @@ from memory.config import ServerAddress
 from memory.embedding import Neighbour, Vectors
 from memory.errors import UserError
 from memory.index_folder import IndexFailure
-from memory.note_log import NoteLog, searchable
+from memory.note_log import NoteLog
+from memory.note_tables import searchable
 from memory.records import Note
 
 Embed = Callable[[Sequence[str]], Vectors]
