@@ -128,10 +128,6 @@ class NoteIndex:
         distances = (found["distances"] or [[]])[0]
         return [Neighbour(id, 1.0 - distance) for id, distance in zip(found["ids"][0], distances, strict=True)]
 
-    def notes(self) -> Iterator[Note]:
-        """All notes, from the index alone."""
-        return _notes(self._collection)
-
     def drop_other_spaces(self) -> None:
         """Delete what other embedders left of this record."""
         with _chroma():
