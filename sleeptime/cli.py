@@ -5,6 +5,8 @@ from typing import Literal
 
 import click
 
+from memory.cli_options import repo_option
+
 
 def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
     """Words with commas between."""
@@ -15,13 +17,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 
 
 @click.command(short_help="Study the repository now, in the foreground.")
-@click.option(
-    "--repo",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    help="The repository, or a folder in it.  [default: here]",
-)
+@repo_option
 @click.option("--once", is_flag=True, help="End where nothing is left to think about; else wait for changes.")
 @click.option(
     "--budget",
