@@ -70,7 +70,8 @@ def sleep(
 
     It turns what it finds into notes that later runs recall, best first, and goes on where it was interrupted. Ctrl-C
     gives the machine back within a second; while a run of yours is under way, in any repository, sleep waits.
-    Exit codes: 0 it ended by itself; 2 wrong use, configuration or repository; 130 interrupted.
+    Exit codes: 0 it ended by itself; 2 wrong use, configuration or repository; 3 the model cannot be asked; 130
+    interrupted.
     """
     import os
     import sys
