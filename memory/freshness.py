@@ -53,11 +53,15 @@ def state_of(broken: Collection[Broken]) -> State:
     return "stale" if any(each.state == "stale" for each in broken) else "dormant"
 
 
-def current_path(anchor: Anchor, held: Held) -> str:
+def current_path(anchor: Anchor, held: Held, tree: WorkTree) -> str:
     """Where an anchor's content lies now; its old path where it still lies there or nowhere."""
     if held.blobs.get(anchor.path) == anchor.blob:
         return anchor.path
-    return held.paths.get(anchor.blob, anchor.path)
+    if anchor.blob in held.paths:
+        return held.paths[anchor.blob]
+    if tree.hashed([anchor.path]).get(anchor.path) == anchor.blob:  # git does not track it yet
+        return anchor.path
+    return next((path for path, blob in tree.untracked().items() if blob == anchor.blob), anchor.path)
 
 
 def _failing(tree: WorkTree, held: Held, log: NoteLog, ids: Sequence[str] | None) -> list[AnchorRow]:

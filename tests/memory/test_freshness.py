@@ -50,6 +50,11 @@ def state(log: NoteLog, root: Path, written: Note) -> str:
     return one
 
 
+def place(root: Path, written: Note) -> str:
+    tree = WorkTree.open(root)
+    return current_path(written.anchors[0], tree.held(), tree)
+
+
 def test_what_a_tree_holds_is_put_together_anew_only_after_a_change(repo: Path) -> None:
     tree = WorkTree.open(repo)
     first = tree.held()
@@ -146,13 +151,20 @@ def test_a_rename_keeps_it_alive_at_its_new_path(log: NoteLog, repo: Path, git: 
     assert state(log, repo, written) == "live"
     git("commit", "--quiet", "--message", "rename")
     assert state(log, repo, written) == "live"
-    assert current_path(written.anchors[0], WorkTree.open(repo).held()) == "sums.py"
+    assert place(repo, written) == "sums.py"
 
 
 def test_a_file_moved_without_git_keeps_it_alive(log: NoteLog, repo: Path) -> None:
     written = remember(log, repo, "calc.py")
     (repo / "calc.py").rename(repo / "sums.py")
     assert state(log, repo, written) == "live"
+    assert place(repo, written) == "sums.py"
+
+
+def test_a_new_file_is_where_it_was(log: NoteLog, repo: Path) -> None:
+    for name in ("another.py", "draft.py"):
+        (repo / name).write_text("x = 1\n")
+    assert place(repo, remember(log, repo, "draft.py")) == "draft.py"
 
 
 def test_what_was_never_committed_is_live_until_it_changes(log: NoteLog, repo: Path, git: Git) -> None:
