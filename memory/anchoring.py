@@ -9,7 +9,8 @@ from memory.errors import NoteRefused
 from memory.records import Anchor
 from memory.work_tree import WorkTree
 
-_WORD = re.compile(r"(?<!<)\b\w+")
+_WORD = re.compile(r"\w+")
+_NO_WORD = re.compile(r"<\w+>")  # `<locals>` in a qualified name stands in no file
 _PLACE = re.compile(r"(?P<path>.+?)(?:::(?P<symbol>[\w.$<>~]+)|:(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 
 
@@ -78,6 +79,7 @@ def _check_part(anchor: Anchor, tree: WorkTree) -> None:
     text = tree.content(anchor.path).decode("utf-8", "replace")
     if anchor.lines and anchor.lines[1] > (count := len(text.splitlines())):
         raise NoteRefused(f"{anchor.path!r} has {count} lines, and no line {anchor.lines[1]}.")
-    missing = [word for word in _WORD.findall(anchor.symbol or "") if word not in text]
+    there = set(_WORD.findall(text))
+    missing = [word for word in _WORD.findall(_NO_WORD.sub("", anchor.symbol or "")) if word not in there]
     if missing:
         raise NoteRefused(f"{anchor.path!r} has no {missing[0]!r} in it: write the name as it stands there.")

@@ -268,6 +268,7 @@ def test_a_repository_without_commits_holds_what_lies_in_it(log: NoteLog, tmp_pa
         "calc.py:6-3",
         "calc.py:7",
         "calc.py::subtract",
+        "calc.py::doubl",
         "calc.py::Sums.add",
         "",
     ],
