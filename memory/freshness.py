@@ -79,9 +79,10 @@ def _without_untracked(failing: list[AnchorRow], held: Held, tree: WorkTree) -> 
         return failing
     new = tree.hashed({row.path for row in failing if row.path not in held.blobs})
     failing = [row for row in failing if new.get(row.path) != row.blob]
-    if any(row.path not in held.blobs for row in failing):
+    gone = {row for row in failing if row.path not in held.blobs}
+    if gone:
         moved = set(tree.untracked().values())
-        failing = [row for row in failing if row.blob not in moved]
+        failing = [row for row in failing if row not in gone or row.blob not in moved]
     return failing
 
 

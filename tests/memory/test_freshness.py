@@ -161,6 +161,14 @@ def test_a_file_moved_without_git_keeps_it_alive(log: NoteLog, repo: Path) -> No
     assert place(repo, written) == "sums.py"
 
 
+def test_a_file_that_was_moved_says_nothing_of_another_that_was_copied_and_changed(log: NoteLog, repo: Path) -> None:
+    moved, changed = remember(log, repo, "README.md"), remember(log, repo, "calc.py")
+    (repo / "README.md").rename(repo / "README.txt")
+    (repo / "copy.py").write_text((repo / "calc.py").read_text())
+    (repo / "calc.py").write_text(OLD)
+    assert (state(log, repo, moved), state(log, repo, changed)) == ("live", "stale")
+
+
 def test_a_new_file_is_where_it_was(log: NoteLog, repo: Path) -> None:
     for name in ("another.py", "draft.py"):
         (repo / name).write_text("x = 1\n")
