@@ -47,7 +47,7 @@ def list_notes(state: str | None, kind: str | None, repo: Path, as_json: bool) -
     for note, why in chosen:
         click.echo(report.listed(note, state_of(why)))
     if not chosen:
-        click.echo("No notes. `sleepwright memory add` makes one.", err=True)
+        click.echo("No notes are so." if state or kind else "No notes. `sleepwright memory add` makes one.", err=True)
 
 
 @memory.command()

@@ -1,7 +1,7 @@
 """Recognises keys and tokens in a text: a small set of rules, each for one shape that real secrets have.
 
 Notes are shown to models and can be exported, so none may hold a secret. The rules know what issuers say of their
-tokens' shapes; the last two know assignments and addresses. A false alarm costs the writer a rewording.
+tokens' shapes; the last ones know addresses, assignments and sentences. A false alarm costs the writer a rewording.
 """
 
 import math
