@@ -12,6 +12,7 @@ from agent.symbols import read_symbols
 
 def serve(most_seconds: float) -> None:
     """Answer each file with its symbols until nobody asks any more."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # who asked may have been killed
     questions, answers = sys.stdin.buffer, sys.stdout.buffer
     marshal.dump("ready", answers)
     answers.flush()

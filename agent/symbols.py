@@ -5,6 +5,7 @@ a definition, and what is prose (comments, strings), is said in queries/*.scm.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -99,6 +100,7 @@ def read_symbols(data: bytes, language: str) -> Symbols:
     """
     if not _is_source(data):
         return NOTHING
+    data = data.removeprefix(BOM_UTF8)
     grammar, query = _grammar(language)
     root = Parser(grammar).parse(data).root_node
     found = QueryCursor(query).captures(root)

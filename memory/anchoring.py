@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from memory.errors import NoteRefused
 from memory.records import Anchor
 from memory.work_tree import WorkTree
 
+_WORD = re.compile(r"\w+")
+_NO_WORD = re.compile(r"<\w+>")  # `<locals>` in a qualified name stands in no file
 _PLACE = re.compile(r"(?P<path>.+?)(?:::(?P<symbol>[\w.$<>~]+)|:(?P<first>\d+)(?:-(?P<last>\d+))?)?")
 
 
@@ -22,17 +25,23 @@ class Evidence(NamedTuple):
 def evidence(tree: WorkTree, places: Sequence[str]) -> Evidence:
     """The anchors for places like `src/a.py`, `src/a.py:12-30` or `src/a.py::Parser.parse`, from the tree's root.
 
-    NoteRefused where there is no such file.
+    NoteRefused where there is no such file, or not so much in it.
     """
     parsed = [_parse(place) for place in dict.fromkeys(places)]
     held = tree.held()
+    for path, _, _ in parsed:
+        _refuse_inside_submodule(path, held.blobs)
     untracked = tree.hashed(path for path, _, _ in parsed if path not in held.blobs)
     anchors = []
     for path, symbol, lines in parsed:
         blob = held.blobs.get(path) or untracked.get(path)
         if blob is None:
-            raise NoteRefused(_not_there(path, held.blobs))
-        anchors.append(Anchor(path=path, blob=blob, symbol=symbol, lines=lines))
+            raise NoteRefused(
+                f"There is no file {path!r} in the work tree: write its path from the root of the repository."
+            )
+        anchor = Anchor(path=path, blob=blob, symbol=symbol, lines=lines)
+        _check_part(anchor, tree)
+        anchors.append(anchor)
     head = tree.head()
     is_committed = head is not None and tree.holds_at_head([(anchor.path, anchor.blob) for anchor in anchors])
     return Evidence(tuple(anchors), head if is_committed else None)
@@ -54,10 +63,23 @@ def _parse(place: str) -> tuple[str, str | None, tuple[int, int] | None]:
     return path, None, (first, last)
 
 
-def _not_there(path: str, blobs: dict[str, str]) -> str:
-    above = path.split("/")
-    for i in range(1, len(above)):
-        folder = "/".join(above[:i])
-        if folder in blobs:  # a folder that git holds as one object
-            return f"{path!r} lies in the submodule {folder!r}: add the note there, or to the submodule as a whole."
-    return f"There is no file {path!r} in the work tree: write its path from the root of the repository."
+def _refuse_inside_submodule(path: str, blobs: dict[str, str]) -> None:
+    """What git holds as one object has no files of its own."""
+    for folder in map(str, PurePosixPath(path).parents):
+        if folder in blobs:
+            raise NoteRefused(
+                f"{path!r} lies in the submodule {folder!r}: add the note there, or to the submodule as a whole."
+            )
+
+
+def _check_part(anchor: Anchor, tree: WorkTree) -> None:
+    """That the file is as long as the anchor says, and has the words of its symbol."""
+    if not (anchor.lines or anchor.symbol):
+        return
+    text = tree.content(anchor.path).decode("utf-8", "replace")
+    if anchor.lines and anchor.lines[1] > (count := len(text.splitlines())):
+        raise NoteRefused(f"{anchor.path!r} has {count} lines, and no line {anchor.lines[1]}.")
+    there = set(_WORD.findall(text))
+    missing = [word for word in _WORD.findall(_NO_WORD.sub("", anchor.symbol or "")) if word not in there]
+    if missing:
+        raise NoteRefused(f"{anchor.path!r} has no {missing[0]!r} in it: write the name as it stands there.")

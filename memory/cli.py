@@ -1,26 +1,17 @@
 """`sleepwright memory ...`: the user's own hands on the notes. Heavy imports wait until a command runs."""
 
-import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from memory.cli_options import json_option, opened, print_json, repo_option
+from memory.upkeep_cli import export_all, gc, import_all, recover
+
 if TYPE_CHECKING:
-    from memory.note_store import NoteStore
     from memory.records import NoteKind
 
-_repo = click.option(
-    "--repo",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    help="The repository, or a folder in it.  [default: here]",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 _KINDS = ("rule", "fact", "lesson", "question", "answer")
 _anchors = click.option(
     "--anchor",
@@ -39,41 +30,41 @@ def memory() -> None:
 @memory.command(name="list")
 @click.option("--state", type=click.Choice(["live", "stale", "dormant"]), help="Only these.")
 @click.option("--kind", type=click.Choice(_KINDS), help="Only these.")
-@_repo
-@_json
+@repo_option
+@json_option
 def list_notes(state: str | None, kind: str | None, repo: Path, as_json: bool) -> None:
     """All notes, the oldest first, with what each is in this work tree: live, stale or dormant."""
     from memory import report
     from memory.freshness import state_of
 
-    with _store(repo) as store:
+    with opened(repo) as store:
         broken = store.broken()
         notes = [(note, broken.get(note.id, [])) for note in store.log.notes() if kind in (None, note.kind)]
     chosen = [(note, why) for note, why in notes if state in (None, state_of(why))]
     if as_json:
-        _print_json({"notes": [report.as_json(note, why) for note, why in chosen]})
+        print_json({"notes": [report.as_json(note, why) for note, why in chosen]})
         return
     for note, why in chosen:
         click.echo(report.listed(note, state_of(why)))
     if not chosen:
-        click.echo("No notes. `sleepwright memory add` makes one.", err=True)
+        click.echo("No notes are so." if state or kind else "No notes. `sleepwright memory add` makes one.", err=True)
 
 
 @memory.command()
 @click.argument("id")
-@_repo
-@_json
+@repo_option
+@json_option
 def show(id: str, repo: Path, as_json: bool) -> None:
     """One note: who says so, what it stands on, what it cost, where it was used. The beginning of its ID is enough."""
     from memory import report
 
-    with _store(repo) as store:
+    with opened(repo) as store:
         note = store.log.get(id)
         broken = store.broken([note.id]).get(note.id, [])
         injections = store.log.injections(note.id)
     if as_json:
         used = [injection.model_dump(mode="json") for injection in injections]
-        _print_json({**report.as_json(note, broken), "injections": used})
+        print_json({**report.as_json(note, broken), "injections": used})
     else:
         click.echo(report.shown(note, broken, injections))
 
@@ -84,18 +75,18 @@ def show(id: str, repo: Path, as_json: bool) -> None:
 @click.option(
     "--budget", type=click.IntRange(min=1), metavar="N", default=1000, show_default=True, help="Tokens for all."
 )
-@_repo
-@_json
+@repo_option
+@json_option
 def search(question: str, most: int, budget: int, repo: Path, as_json: bool) -> int:
     """The live notes that bear on a QUESTION, as the agent would get them. Exit code 1 where there is none."""
     from memory import report
 
-    with _store(repo) as store:
+    with opened(repo) as store:
         recall = store.recall(question, most, budget)
     if recall.problem:
         click.echo(recall.problem, err=True)
     if as_json:
-        _print_json(report.recalled_json(recall))
+        print_json(report.recalled_json(recall))
     else:
         click.echo(report.recalled(recall) or "No note bears on that.", err=not recall.notes)
     return 0 if recall.notes else 1
@@ -105,8 +96,8 @@ def search(question: str, most: int, budget: int, repo: Path, as_json: bool) -> 
 @click.argument("text")
 @_anchors
 @click.option("--kind", type=click.Choice(_KINDS), default="fact", show_default=True, help="What the note is.")
-@_repo
-@_json
+@repo_option
+@json_option
 def add(text: str, places: tuple[str, ...], kind: "NoteKind", repo: Path, as_json: bool) -> None:
     """Store a note of yours; - reads TEXT from stdin.
 
@@ -115,10 +106,10 @@ def add(text: str, places: tuple[str, ...], kind: "NoteKind", repo: Path, as_jso
     """
     from memory import report
 
-    with _store(repo) as store:
+    with opened(repo) as store:
         note = store.add(_text(text), places, origin="user-said", kind=kind, source="sleepwright memory add")
     if as_json:
-        _print_json(report.as_json(note))
+        print_json(report.as_json(note))
     else:
         click.echo(f"Added {note.id}.")
 
@@ -130,8 +121,8 @@ def add(text: str, places: tuple[str, ...], kind: "NoteKind", repo: Path, as_jso
 @click.option(
     "--still-true", is_flag=True, help="Its files have changed and the note holds: anchor it to them as they are."
 )
-@_repo
-@_json
+@repo_option
+@json_option
 def edit(id: str, text: str | None, places: tuple[str, ...], still_true: bool, repo: Path, as_json: bool) -> None:
     """Change a note's TEXT (- reads stdin) or its anchors. From then on it is you who says so."""
     from memory import report
@@ -140,7 +131,7 @@ def edit(id: str, text: str | None, places: tuple[str, ...], still_true: bool, r
 
     if text is None and not places and not still_true:
         raise click.UsageError("Say what to change: TEXT, --anchor or --still-true.")
-    with _store(repo) as store:
+    with opened(repo) as store:
         note = store.log.get(id)
         if still_true and not places:
             places = tuple(describe(anchor) for anchor in note.anchors)
@@ -151,196 +142,92 @@ def edit(id: str, text: str | None, places: tuple[str, ...], still_true: bool, r
             change["anchors"], change["commit"] = evidence(store.tree, places)
         note = store.log.edit(note.model_copy(update=change), seen=note.revision, by="user-said")
     if as_json:
-        _print_json(report.as_json(note))
+        print_json(report.as_json(note))
     else:
         click.echo(f"Edited {note.id}, now revision {note.revision}.")
 
 
 @memory.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@_repo
-@_json
+@repo_option
+@json_option
 def forget(ids: tuple[str, ...], repo: Path, as_json: bool) -> None:
     """Forget notes; `sleepwright memory undo` with the run that is named here brings them back."""
     from memory.experiences import new_id
 
     run = f"forget-{new_id()}"
-    with _store(repo) as store:
+    with opened(repo) as store:
         notes = store.log.forget([store.log.get(id).id for id in ids], by="user-said", run=run)
     if as_json:
-        _print_json({"forgotten": [note.id for note in notes], "run": run})
+        print_json({"forgotten": [note.id for note in notes], "run": run})
     else:
         click.echo(f"Forgot {', '.join(note.id for note in notes)} (run {run}).")
 
 
 @memory.command()
-@click.option("--note", metavar="ID", help="Only of this note, forgotten or not.")
+@click.option("--note", metavar="ID", help="Only of this note, forgotten or not; its beginning is enough.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="How many.")
-@_repo
-@_json
+@repo_option
+@json_option
 def log(note: str | None, limit: int, repo: Path, as_json: bool) -> None:
     """What happened to the notes, the newest first; with the run that did it, for `undo`."""
     from memory import report
 
-    with _store(repo) as store:
+    with opened(repo) as store:
         events = store.log.events(limit, note)
     if as_json:
-        _print_json({"events": [event.model_dump(mode="json") for event in events]})
+        print_json({"events": [event.model_dump(mode="json") for event in events]})
     else:
         for event in events:
             click.echo(report.happened(event))
+        if not events:
+            click.echo(f"There never was a note {note!r}." if note else "Nothing has happened to the notes.", err=True)
 
 
 @memory.command()
 @click.argument("run")
-@_repo
-@_json
+@repo_option
+@json_option
 def undo(run: str, repo: Path, as_json: bool) -> None:
     """Take back everything that a RUN did to the notes; `log` names the runs. An undo can be undone."""
     from memory.experiences import new_id
 
     by_run = f"undo-{new_id()}"
-    with _store(repo) as store:
+    with opened(repo) as store:
         undone = store.log.undo(run, by_run)
     if as_json:
         changed = [event.note.id for event in undone.events]
-        _print_json({"changed": changed, "left": undone.left, "run": by_run})
+        print_json({"changed": changed, "left": undone.left, "run": by_run})
         return
     click.echo(f"Took back {len(undone.events)} changes (run {by_run}).")
     if undone.left:
         click.echo(f"Left as they are, because they were changed later: {', '.join(undone.left)}", err=True)
 
 
-@memory.command(name="export")
-@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--format", "form", type=click.Choice(["markdown", "jsonl"]), help="[default: by FILE's name]")
-@_repo
-def export_all(file: Path | None, form: Literal["markdown", "jsonl"] | None, repo: Path) -> None:
-    """Write all notes to FILE (stdout without one), to read, edit and import again without loss."""
-    from memory.errors import UserError
-    from memory.interchange import export_notes
-
-    with _store(repo) as store:
-        notes = store.log.notes()
-    text = export_notes(notes, form or ("jsonl" if file and file.suffix == ".jsonl" else "markdown"))
-    if file is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{str(file)!r} cannot be written: {error.strerror}.") from error
-    click.echo(f"Wrote {len(notes)} notes to {file}.", err=True)
-
-
-@memory.command(name="import")
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
-@_repo
-@_json
-def import_all(file: Path, repo: Path, as_json: bool) -> None:
-    """Read notes from an export (- is stdin): new ones are added, changed ones edited, the others left as they are."""
-    from memory.errors import UserError
-    from memory.importing import bring_in
-    from memory.interchange import import_notes
-
-    try:
-        text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{str(file)!r} cannot be read as text: {error}.") from error
-    with _store(repo) as store:
-        brought = bring_in(store.log, import_notes(text))
-    if as_json:
-        _print_json(brought._asdict())
-    else:
-        click.echo(f"{brought.added} added, {brought.changed} changed, {brought.same} as before (run {brought.run}).")
-
-
 @memory.command()
 @click.argument("ids", metavar="[ID...]", nargs=-1)
-@_repo
-@_json
+@repo_option
+@json_option
 def check(ids: tuple[str, ...], repo: Path, as_json: bool) -> int:
     """Compare the notes with the work tree, and explain each that does not hold. Exit code 1 where one is stale."""
     from memory import report
 
-    with _store(repo) as store:
+    with opened(repo) as store:
         wanted = [store.log.get(id).id for id in ids] or None
         broken = store.broken(wanted)
         notes = sorted(store.log.notes(list(broken)), key=lambda note: note.id)
         total = len(wanted) if wanted else store.log.count()
     counts = report.counted(total, broken)
     if as_json:
-        _print_json({**counts, "notes": [report.as_json(note, broken[note.id]) for note in notes]})
+        print_json({**counts, "notes": [report.as_json(note, broken[note.id]) for note in notes]})
     else:
         click.echo(report.checked(total, broken, notes))
     return 1 if counts["stale"] else 0
-
-
-@memory.command()
-@_repo
-@_json
-def recover(repo: Path, as_json: bool) -> None:
-    """Make a lost or damaged record of the notes again from the index. The damaged files are kept beside it."""
-    from memory.home import MemoryHome
-    from memory.recovery import recover_notes
-    from memory.work_tree import WorkTree
-
-    count = recover_notes(MemoryHome.for_repository(WorkTree.open(repo).common_dir))
-    if as_json:
-        _print_json({"recovered": count})
-    else:
-        click.echo(f"Recovered {count} notes as they last were; their history is lost.")
-
-
-@memory.command()
-@click.option("--delete", is_flag=True, help="Really delete; without it they are only named.")
-@_repo
-@_json
-def gc(delete: bool, repo: Path, as_json: bool) -> None:
-    """Delete the memories of repositories that are gone, and bring this one's index up to date."""
-    from memory.home import forsaken_homes, remove_home
-
-    forsaken = forsaken_homes()
-    for home in forsaken if delete else ():
-        remove_home(home)
-    with _store(repo) as store:
-        indexed = _bring_up_to_date(store)
-    if as_json:
-        _print_json({"gone": [str(home) for home in forsaken], "deleted": delete, "indexed": indexed})
-        return
-    for home in forsaken:
-        click.echo(f"{'Deleted' if delete else 'Of a repository that is gone:'} {home}")
-    if forsaken and not delete:
-        click.echo("`sleepwright memory gc --delete` deletes them.", err=True)
-
-
-def _bring_up_to_date(store: "NoteStore") -> bool:
-    from memory.index_folder import IndexFailure
-
-    def tell(done: int, total: int) -> None:
-        click.echo(f"\rindexing {done}/{total} changes", nl=done == total, err=True)
-
-    try:
-        return store.index.catch_up(progress=tell)
-    except IndexFailure as failure:
-        click.echo(f"The index was left as it is: {failure}", err=True)
-        return False
-
-
-@contextmanager
-def _store(repo: Path) -> "Iterator[NoteStore]":
-    import os
-
-    from memory.config import MemoryConfig
-    from memory.note_store import NoteStore
-
-    with NoteStore.open(repo, MemoryConfig.from_environment(os.environ)) as store:
-        yield store
 
 
 def _text(given: str) -> str:
     return sys.stdin.read() if given == "-" and sys.stdin else given
 
 
-def _print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
+for command in (export_all, import_all, recover, gc):
+    memory.add_command(command)

@@ -32,8 +32,11 @@ def locked(path: Path, seconds: float = 0.5) -> Iterator[None]:
             wait_for_lock(file, seconds)
         except BlockingIOError:
             raise Locked(os.pread(file, 20, 0).decode("ascii", "replace").strip() or "unknown") from None
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(file, 0)
+            os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise _unusable(path, error) from error
         yield
 
 
@@ -54,11 +57,15 @@ def _opened(path: Path, flags: int) -> Iterator[int]:
     try:
         file = os.open(path, flags | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreError(f"The lock {str(path)!r} cannot be used: {error.strerror}.") from error
+        raise _unusable(path, error) from error
     try:
         yield file
     finally:
         os.close(file)
+
+
+def _unusable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"The lock {str(path)!r} cannot be used: {error.strerror}.")
 
 
 def wait_for_lock(file: int, seconds: float) -> None:

@@ -53,11 +53,15 @@ def state_of(broken: Collection[Broken]) -> State:
     return "stale" if any(each.state == "stale" for each in broken) else "dormant"
 
 
-def current_path(anchor: Anchor, held: Held) -> str:
+def current_path(anchor: Anchor, held: Held, tree: WorkTree) -> str:
     """Where an anchor's content lies now; its old path where it still lies there or nowhere."""
     if held.blobs.get(anchor.path) == anchor.blob:
         return anchor.path
-    return held.paths.get(anchor.blob, anchor.path)
+    if anchor.blob in held.paths:
+        return held.paths[anchor.blob]
+    if tree.hashed([anchor.path]).get(anchor.path) == anchor.blob:  # git does not track it yet
+        return anchor.path
+    return next((path for path, blob in tree.untracked().items() if blob == anchor.blob), anchor.path)
 
 
 def _failing(tree: WorkTree, held: Held, log: NoteLog, ids: Sequence[str] | None) -> list[AnchorRow]:
@@ -75,9 +79,10 @@ def _without_untracked(failing: list[AnchorRow], held: Held, tree: WorkTree) -> 
         return failing
     new = tree.hashed({row.path for row in failing if row.path not in held.blobs})
     failing = [row for row in failing if new.get(row.path) != row.blob]
-    if any(row.path not in held.blobs for row in failing):
+    gone = {row for row in failing if row.path not in held.blobs}
+    if gone:
         moved = set(tree.untracked().values())
-        failing = [row for row in failing if row.blob not in moved]
+        failing = [row for row in failing if row not in gone or row.blob not in moved]
     return failing
 
 

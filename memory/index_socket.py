@@ -45,6 +45,8 @@ class IndexClient:
             with self._connected() as connection:
                 connection.sendall(json.dumps(request).encode() + b"\n")
                 answer = json.loads(connection.makefile("rb").readline())
+        except FileNotFoundError:
+            raise IndexFailure("another process has the index open") from None
         except (OSError, ValueError) as error:
             raise IndexFailure(f"another process has the index open and does not answer: {error}") from error
         if "error" in answer:

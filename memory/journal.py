@@ -1,12 +1,13 @@
 """A file of JSON lines that only grows: whole lines, one writer, safe against `kill -9`.
 
-A last line that was cut is as if it had never been written; it goes when the file is opened to be continued.
+A last line that was cut is as if it had never been written; it goes before the file is continued.
 """
 
 import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -59,7 +60,7 @@ class Journal:
             raise _unusable(self.path, error) from error
 
     def append(self, entry: Mapping[str, Any]) -> None:
-        """Durable when this returns."""
+        """Durable when this returns; nothing is left of it when it raises."""
         # ASCII: lone surrogates, which stand for bytes that are not UTF-8, survive as escapes.
         line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
         try:
@@ -68,6 +69,8 @@ class Journal:
                 os.write(self._file, line[written:])
             os.fsync(self._file)
         except OSError as error:
+            with suppress(OSError):
+                self._cut_torn_line()
             raise _unusable(self.path, error) from error
 
     def _cut_torn_line(self) -> None:

@@ -5,15 +5,11 @@ from pathlib import Path
 
 import click
 
+from memory.cli_options import repo_option
+
 
 @click.command(short_help="Give other agents the notes, over MCP.")
-@click.option(
-    "--repo",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    help="The repository, or a folder in it.  [default: here]",
-)
+@repo_option
 def mcp(repo: Path) -> None:
     """Serve this repository's notes to other agents over stdio, by the Model Context Protocol.
 

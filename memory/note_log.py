@@ -1,8 +1,7 @@
 """The durable record of a repository's notes: an append-only SQLite log of events, safe for several processes.
 
-The notes are what the events come to; nothing is edited or deleted in place, a forgotten note is a tombstone. Beside
-the events lie what can be made from them again: which event is current for each note, its anchors, its words, the
-tests that its answer is for.
+The notes are what the events come to; nothing is edited or deleted in place, a forgotten note is a tombstone. What
+tables there are, and what an event leaves in them, is said in note_tables.py.
 """
 
 import json
@@ -11,64 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
-from memory.database import Database, Layout
+from memory.database import Database
 from memory.errors import NoteConflict, NoteRefused, UserError
-from memory.note_rules import check_note
+from memory.note_rules import check_edit, check_forgetting, check_note
+from memory.note_tables import LAYOUT, append_event
 from memory.records import Injection, Note, NoteEvent, Origin, now
 from memory.words import words
 
-SCHEMA = 3
-
-Action = Literal["add", "edit", "forget", "restore"]
-
-_TABLES = """
-CREATE TABLE events (
-    seq INTEGER PRIMARY KEY, note TEXT NOT NULL, action TEXT NOT NULL, run TEXT, at TEXT NOT NULL,
-    schema INTEGER NOT NULL, record TEXT NOT NULL
-) STRICT;
-CREATE INDEX events_of_note ON events (note, seq);
-CREATE INDEX events_of_run ON events (run, seq) WHERE run IS NOT NULL;
-CREATE TRIGGER events_stay BEFORE UPDATE ON events BEGIN SELECT raise(ABORT, 'append-only'); END;
-CREATE TRIGGER events_last BEFORE DELETE ON events BEGIN SELECT raise(ABORT, 'append-only'); END;
-CREATE TABLE current (
-    seq INTEGER PRIMARY KEY REFERENCES events (seq), note TEXT NOT NULL UNIQUE, commit_id TEXT
-) STRICT;
-CREATE TABLE anchors (seq INTEGER NOT NULL, path TEXT NOT NULL, blob TEXT NOT NULL) STRICT;
-CREATE INDEX anchors_of ON anchors (seq);
-CREATE VIRTUAL TABLE words USING fts5 (text, tokenize = "porter unicode61 tokenchars '_'");
-CREATE TABLE identity (id TEXT NOT NULL) STRICT;
-INSERT INTO identity VALUES (lower(hex(randomblob(8))));
-"""
-
-_SINCE_2 = """
-CREATE TABLE injections (
-    seq INTEGER PRIMARY KEY, note TEXT NOT NULL, at TEXT NOT NULL, used_by TEXT NOT NULL, tokens INTEGER NOT NULL
-) STRICT;
-CREATE INDEX injections_of ON injections (note, seq);
-CREATE TRIGGER injections_stay BEFORE UPDATE ON injections BEGIN SELECT raise(ABORT, 'append-only'); END;
-CREATE TRIGGER injections_last BEFORE DELETE ON injections BEGIN SELECT raise(ABORT, 'append-only'); END;
-CREATE TABLE vectors (
-    embedder TEXT NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (embedder, text)
-) STRICT, WITHOUT ROWID;
-"""
-
-_SINCE_3 = """
-CREATE TABLE answers (test TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (test, seq)) STRICT, WITHOUT ROWID;
-CREATE INDEX answers_of ON answers (seq);
-"""
-
-_LAYOUT = Layout(
-    called="record of the notes",
-    application_id=0x536C704E,  # "SlpN"
-    schema=SCHEMA,
-    tables=_TABLES + _SINCE_2 + _SINCE_3,
-    migrations={1: _SINCE_2, 2: _SINCE_3},
-    way_back="`sleepwright memory recover` makes it again from the index; or ",
-    mark=".made",
-)
-_MANY = 20  # a run may always forget this many
+_LONGEST_QUERY = 200  # words; a whole issue's text asks no more than its beginning
 
 
 class AnchorRow(NamedTuple):
@@ -94,7 +45,7 @@ class NoteLog:
     def __init__(self, path: Path, index: Path | None = None) -> None:
         """`index` is the folder made from this file: where it is there without the file, the file was lost."""
         self.path = path
-        self._database = Database(path, _LAYOUT, rests=(index,) if index else ())
+        self._database = Database(path, LAYOUT, rests=(index,) if index else ())
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +69,7 @@ class NoteLog:
             for note in notes:
                 if self._latest(connection, note.id):
                     raise NoteRefused(f"There is a note {note.id!r} already: edit it, or give the new one another id.")
-                _append(connection, note, "add", note.run)
+                append_event(connection, note, "add", note.run)
 
     def edit(self, note: Note, *, seen: int, by: Origin, run: str | None = None) -> Note:
         """Make `note` the next revision of the one with its id; `seen` is the revision that the writer read.
@@ -133,25 +84,20 @@ class NoteLog:
                     f"The note {note.id!r} was changed meanwhile (revision {before.revision}, not {seen}): "
                     "read it again and repeat the change."
                 )
-            if by != "user-said":
-                _refuse_loss(before, note, by)
+            check_edit(before, note, by)
             after = note.model_copy(update={"revision": seen + 1, "created_at": now(), "run": run})
             check_note(after)
-            _append(connection, after, "edit", run)
+            append_event(connection, after, "edit", run)
             return after
 
     def forget(self, ids: Sequence[str], *, by: Origin, run: str | None = None) -> list[Note]:
         """Leave tombstones; `memory undo` and `log` still know the notes. All or none."""
         with self._database.write() as connection:
             notes = [self._present(connection, id) for id in dict.fromkeys(ids)]
-            if by != "user-said":
-                for note in notes:
-                    _refuse_loss(note, None, by)
-                (count,) = connection.execute("SELECT count(*) FROM current").fetchone()
-                if len(notes) > max(_MANY, count // 2):
-                    raise NoteRefused(f"Forgetting {len(notes)} of {count} notes at once is left to the user.")
+            (count,) = connection.execute("SELECT count(*) FROM current").fetchone()
+            check_forgetting(notes, count, by)
             for note in notes:
-                _append(connection, note, "forget", run)
+                append_event(connection, note, "forget", run)
             return notes
 
     def bring_back(self, notes: Sequence[Note], run: str | None = None) -> None:
@@ -181,7 +127,7 @@ class NoteLog:
                 if before and before.action != "forget":
                     self._restore(connection, before.note, by_run)
                 elif latest.action != "forget":
-                    _append(connection, latest.note, "forget", by_run)
+                    append_event(connection, latest.note, "forget", by_run)
             return Undone(tuple(self._events(connection, "WHERE seq >= ? ORDER BY seq", (first_new,))), tuple(left))
 
     def get(self, id_or_prefix: str) -> Note:
@@ -216,9 +162,10 @@ class NoteLog:
             return int(connection.execute("SELECT count(*) FROM current").fetchone()[0])
 
     def events(self, limit: int, note: str | None = None) -> list[NoteEvent]:
-        """Newest first; of one note where its id is given."""
+        """Newest first; of one note where its id, or the beginning of it, is given."""
         with self._database.open() as connection:
-            where, values = ("WHERE note = ?", (note,)) if note else ("", ())
+            # Ids are of digits and small letters, which all come before a tilde.
+            where, values = ("WHERE note >= ? AND note < ?", (note, f"{note}~")) if note else ("", ())
             return self._events(connection, f"{where} ORDER BY seq DESC LIMIT ?", (*values, limit))
 
     def changed_after(self, seq: int, limit: int) -> tuple[list[str], int]:
@@ -321,12 +268,10 @@ class NoteLog:
         with self._database.write() as connection:
             connection.execute("DELETE FROM vectors WHERE embedder != ?", (but,))
 
-    def _restore(self, connection: sqlite3.Connection, note: Note, run: str | None) -> Note:
+    def _restore(self, connection: sqlite3.Connection, note: Note, run: str | None) -> None:
         latest = self._latest(connection, note.id)
         revision = latest.note.revision + 1 if latest else note.revision
-        after = note.model_copy(update={"revision": revision})
-        _append(connection, after, "restore", run)
-        return after
+        append_event(connection, note.model_copy(update={"revision": revision}), "restore", run)
 
     def _present(self, connection: sqlite3.Connection, id: str) -> Note:
         found = self._notes(connection, "WHERE note = ?", (id,))
@@ -363,48 +308,3 @@ class NoteLog:
             return Note.model_validate_json(text)
         except ValueError as error:
             raise self._database.damage(f"the note {id!r} is unreadable") from error
-
-
-_LONGEST_QUERY = 200  # words; a whole issue's text asks no more than its beginning
-
-
-def _append(connection: sqlite3.Connection, note: Note, action: Action, run: str | None) -> None:
-    """The event, and what follows from it."""
-    seq = connection.execute(
-        "INSERT INTO events (note, action, run, at, schema, record) VALUES (?, ?, ?, ?, ?, ?)",
-        (note.id, action, run, now().isoformat(), SCHEMA, note.model_dump_json()),
-    ).lastrowid
-    for (old,) in connection.execute("SELECT seq FROM current WHERE note = ?", (note.id,)).fetchall():
-        connection.execute("DELETE FROM current WHERE seq = ?", (old,))
-        connection.execute("DELETE FROM anchors WHERE seq = ?", (old,))
-        connection.execute("DELETE FROM words WHERE rowid = ?", (old,))
-        connection.execute("DELETE FROM answers WHERE seq = ?", (old,))
-    if action == "forget":
-        return
-    connection.execute("INSERT INTO current (seq, note, commit_id) VALUES (?, ?, ?)", (seq, note.id, note.commit))
-    connection.executemany(
-        "INSERT INTO anchors (seq, path, blob) VALUES (?, ?, ?)", [(seq, a.path, a.blob) for a in note.anchors]
-    )
-    if note.answer:
-        tests = set(note.answer.tests) or {""}
-        connection.executemany("INSERT INTO answers (test, seq) VALUES (?, ?)", [(test, seq) for test in tests])
-    connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (seq, " ".join(words(searchable(note)))))
-
-
-def searchable(note: Note) -> str:
-    """What a note is found by."""
-    return "\n".join([note.text, *(f"{anchor.path} {anchor.symbol or ''}" for anchor in note.anchors)])
-
-
-def _refuse_loss(before: Note, after: Note | None, by: Origin) -> None:
-    if before.origin == "user-said":
-        raise NoteRefused(f"The note {before.id!r} is the user's own: only the user changes or forgets it.")
-    if after is None:
-        return
-    if after.origin != by:
-        raise NoteRefused(f"The new text of {before.id!r} is {by}: it cannot be stored as {after.origin}.")
-    if len(after.text.strip()) * 2 < len(before.text.strip()):
-        raise NoteRefused(
-            f"The new text of {before.id!r} has less than half the length of the old: knowledge would be lost; "
-            "forget the note and add another one."
-        )

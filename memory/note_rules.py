@@ -2,9 +2,10 @@
 
 import json
 import re
+from collections.abc import Sequence
 
 from memory.errors import NoteRefused
-from memory.records import Answer, Note, NoteKind
+from memory.records import Answer, Note, NoteKind, Origin
 from memory.secret_rules import find_secret
 
 LONGEST_TEXT = 4_000
@@ -15,6 +16,8 @@ LONGEST_PATH = 300
 """Bytes; with the limits around it, the anchors of a note fit into one metadata value of Chroma Cloud, 8 KB."""
 LONGEST_ANSWER = 7_000
 """Bytes of JSON: it is one metadata value of Chroma Cloud too."""
+FEW = 20
+"""So many notes may always be forgotten at once, however few there are."""
 _LONGEST_SYMBOL = 200
 _LONGEST_FIELD = 500
 _ID = re.compile(r"[0-9a-z]{6,40}")
@@ -41,6 +44,35 @@ def check_note(note: Note) -> None:
     _check_words(note)
     if note.answer:
         _check_answer(note.kind, note.answer)
+
+
+def check_edit(before: Note, after: Note, by: Origin) -> None:
+    """NoteRefused where this is not for this writer to change, or what was known would be lost."""
+    if by == "user-said":
+        return
+    _check_whose(before)
+    if after.origin != by:
+        raise NoteRefused(f"The new text of {before.id!r} is {by}: it cannot be stored as {after.origin}.")
+    if len(after.text.strip()) * 2 < len(before.text.strip()):
+        raise NoteRefused(
+            f"The new text of {before.id!r} has less than half the length of the old: knowledge would be lost; "
+            "forget the note and add another one."
+        )
+
+
+def check_forgetting(notes: Sequence[Note], of: int, by: Origin) -> None:
+    """NoteRefused where these notes, `of` all that there are, are not for this writer to forget."""
+    if by == "user-said":
+        return
+    for note in notes:
+        _check_whose(note)
+    if len(notes) > max(FEW, of // 2):
+        raise NoteRefused(f"Forgetting {len(notes)} of {of} notes at once is left to the user.")
+
+
+def _check_whose(note: Note) -> None:
+    if note.origin == "user-said":
+        raise NoteRefused(f"The note {note.id!r} is the user's own: only the user changes or forgets it.")
 
 
 def _check_anchors(note: Note) -> None:

@@ -125,14 +125,14 @@ class NoteStore:
         held = self.tree.held()
         broken = broken_notes(self.tree, held, self.log, order)
         notes = {note.id: note for note in self.log.notes(order)}
-        live = (placed(notes[id], held) for id in order if id in notes and id not in broken)
+        live = (self._placed(notes[id], held) for id in order if id in notes and id not in broken)
         hidden = sum(id in broken for id in order[:most])
         return Recall(pack(live, most, budget), hidden, problem)
 
     def recalled(self, ids: Sequence[str]) -> list[Recalled]:
         """Notes that were recalled before, by their ids; those forgotten meanwhile are left out."""
         held = self.tree.held()
-        return sorted((placed(note, held) for note in self.log.notes(ids)), key=lambda each: each.note.id)
+        return sorted((self._placed(note, held) for note in self.log.notes(ids)), key=lambda each: each.note.id)
 
     def answers(self, failing: Sequence[str], request: str) -> list[KnownAnswer]:
         """What was worked out beforehand for these failing tests or this request. Cheap: no vectors take part."""
@@ -146,8 +146,7 @@ class NoteStore:
             used = [(each.note.id, each.tokens if is_read else 0) for each in self.recalled(ids)]
             self.log.inject([Injection(note=id, used_by=used_by, tokens=tokens) for id, tokens in used])
 
-
-def placed(note: Note, held: Held) -> Recalled:
-    """A note with its anchors where their content lies now."""
-    anchors = (anchor.model_copy(update={"path": current_path(anchor, held)}) for anchor in note.anchors)
-    return Recalled(note, tuple(anchors))
+    def _placed(self, note: Note, held: Held) -> Recalled:
+        """A note with its anchors where their content lies now."""
+        paths = {anchor: current_path(anchor, held, self.tree) for anchor in note.anchors}
+        return Recalled(note, tuple(anchor.model_copy(update={"path": path}) for anchor, path in paths.items()))

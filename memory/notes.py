@@ -27,7 +27,8 @@ from memory.config import ServerAddress
 from memory.embedding import Neighbour, Vectors
 from memory.errors import UserError
 from memory.index_folder import IndexFailure
-from memory.note_log import NoteLog, searchable
+from memory.note_log import NoteLog
+from memory.note_tables import searchable
 from memory.records import Note
 
 Embed = Callable[[Sequence[str]], Vectors]
@@ -126,10 +127,6 @@ class NoteIndex:
             )
         distances = (found["distances"] or [[]])[0]
         return [Neighbour(id, 1.0 - distance) for id, distance in zip(found["ids"][0], distances, strict=True)]
-
-    def notes(self) -> Iterator[Note]:
-        """All notes, from the index alone."""
-        return _notes(self._collection)
 
     def drop_other_spaces(self) -> None:
         """Delete what other embedders left of this record."""

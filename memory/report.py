@@ -27,7 +27,7 @@ def listed(note: Note, state: State) -> str:
 def shown(note: Note, broken: Sequence[Broken], injections: Sequence[Injection]) -> str:
     """Everything that is known of a note."""
     rows = [
-        ("id", f"{note.id}, revision {note.revision} of {note.created_at:%Y-%m-%d %H:%M}"),
+        ("id", f"{note.id}, revision {note.revision} of {note.created_at.astimezone():%Y-%m-%d %H:%M}"),
         ("says so", f"{note.origin} ({note.kind})" + (f": {note.source}" if note.source else "")),
         ("state", state_of(broken)),
         *(("stands on", f"{describe(anchor)} at {anchor.blob[:12]}") for anchor in note.anchors),
@@ -44,8 +44,8 @@ def shown(note: Note, broken: Sequence[Broken], injections: Sequence[Injection])
 def explained(broken: Broken) -> str:
     """Why an anchor does not hold."""
     if broken.state == "dormant":
-        return f"{broken.path} was never like that on this branch: the note sleeps until it is"
-    return f"{broken.path} has changed since" if broken.now else f"{broken.path} is gone"
+        return f"no commit of this branch has {broken.path} like that: the note sleeps until the tree has"
+    return f"{broken.path} has changed since" if broken.now else f"{broken.path} is gone, or cannot be read"
 
 
 def recalled(recall: Recall) -> str:
@@ -72,7 +72,8 @@ def recalled_json(recall: Recall) -> dict[str, Any]:
 def happened(event: NoteEvent) -> str:
     """One line of the history."""
     first = " ".join(event.note.text.split())[:60]
-    return f"{event.seq:>5}  {event.at:%Y-%m-%d %H:%M}  {event.action:8} {event.note.id}  {event.run or '':16}  {first}"
+    when = f"{event.at.astimezone():%Y-%m-%d %H:%M}"
+    return f"{event.seq:>5}  {when}  {event.action:8} {event.note.id}  {event.run or '':16}  {first}"
 
 
 def checked(total: int, broken: Mapping[str, Sequence[Broken]], notes: Sequence[Note]) -> str:

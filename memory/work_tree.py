@@ -68,7 +68,8 @@ class WorkTree:
                 changed[path] = self._submodule_commit(path) or entries[path][1]
             else:
                 dirty.append(path)
-        changed.update(self.hashed(dirty))
+        ids = self.hashed(dirty)
+        changed.update((path, ids.get(path)) for path in dirty)  # what is no file now, or cannot be read, is not held
         if self._held and self._held[0] is entries and self._held[1] == changed:
             return self._held[2]
         blobs = {path: blob for path, (_, blob) in entries.items()}
@@ -82,7 +83,8 @@ class WorkTree:
         return held
 
     def hashed(self, paths: Iterable[str]) -> dict[str, str]:
-        """The blob ids that these files would have, as they are on disk; what is no file is left out."""
+        """The blob ids that these files would have, as they are on disk; what is no file or cannot be read is left
+        out."""
         found: dict[str, str] = {}
         new: dict[str, FileStat] = {}
         for path in paths:
@@ -96,15 +98,23 @@ class WorkTree:
                 new[path] = stat
         links = [path for path in new if (self.root / path).is_symlink()]
         files = [path for path in new if path not in links]
-        if files:
-            listed = "\n".join(files).encode("utf-8", "surrogateescape")
-            ids = _git(self.root, "hash-object", "--stdin-paths", stdin=listed).decode().split()
-            found.update(zip(files, ids, strict=True))
+        found |= self._hash(files)
         for path in links:
             target = os.fsencode(os.readlink(self.root / path))
             found[path] = _git(self.root, "hash-object", "--stdin", stdin=target).decode().strip()
-        self._hashed.update({path: (stat, found[path]) for path, stat in new.items()})
+        self._hashed.update({path: (stat, found[path]) for path, stat in new.items() if path in found})
         return found
+
+    def _hash(self, files: Sequence[str]) -> dict[str, str]:
+        """Git gives up at the first that it cannot read, or whose filter fails: then the others in halves."""
+        if not files:
+            return {}
+        listed = "\n".join(files).encode("utf-8", "surrogateescape")
+        status, output, _ = _run(self.root, "hash-object", "--stdin-paths", stdin=listed)
+        if status == 0:
+            return dict(zip(files, output.decode().split(), strict=True))
+        half = len(files) // 2
+        return self._hash(files[:half]) | self._hash(files[half:]) if half else {}
 
     def untracked(self) -> dict[str, str]:
         """Blob ids of untracked files that are not ignored and not large, the first few thousand."""
@@ -114,6 +124,16 @@ class WorkTree:
             path for path in paths[:_MOST_UNTRACKED] if (stat := _stat(self.root / path)) and stat.size <= _LARGEST
         ]
         return self.hashed(small)
+
+    def content(self, path: str) -> bytes:
+        """Of a file of the tree; of one that a sparse checkout leaves out as the index has it. Of a submodule none."""
+        file = self.root / path
+        try:
+            return os.fsencode(os.readlink(file)) if file.is_symlink() else file.read_bytes()
+        except FileNotFoundError:
+            return _git(self.root, "cat-file", "blob", f":{path}")
+        except OSError:
+            return b""
 
     def head(self) -> str | None:
         """The commit that is checked out; None before the first."""

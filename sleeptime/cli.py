@@ -5,6 +5,8 @@ from typing import Literal
 
 import click
 
+from memory.cli_options import repo_option
+
 
 def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
     """Words with commas between."""
@@ -15,13 +17,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 
 
 @click.command(short_help="Study the repository now, in the foreground.")
-@click.option(
-    "--repo",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    help="The repository, or a folder in it.  [default: here]",
-)
+@repo_option
 @click.option("--once", is_flag=True, help="End where nothing is left to think about; else wait for changes.")
 @click.option(
     "--budget",
@@ -74,7 +70,8 @@ def sleep(
 
     It turns what it finds into notes that later runs recall, best first, and goes on where it was interrupted. Ctrl-C
     gives the machine back within a second; while a run of yours is under way, in any repository, sleep waits.
-    Exit codes: 0 it ended by itself; 2 wrong use, configuration or repository; 130 interrupted.
+    Exit codes: 0 it ended by itself; 2 wrong use, configuration or repository; 3 the model cannot be asked; 130
+    interrupted.
     """
     import os
     import sys

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from memory.cli_options import json_option, repo_option
+
 if TYPE_CHECKING:
     from agent.workspace import Repository
     from sleeptime.settings import SleepSettings
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
 _repo = click.argument(
     "repo", metavar="[DIR]", type=click.Path(file_okay=False, path_type=Path), default=".", required=False
 )
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
 @click.group()
@@ -119,7 +120,7 @@ def remove(repo: Path) -> None:
 
 
 @daemon.command(name="status")
-@_json
+@json_option
 def daemon_status(as_json: bool) -> int:
     """What the daemon is doing. Exit code 1 where none runs."""
     from sleeptime.control import DaemonFolder, read_state
@@ -168,7 +169,7 @@ def logs(day: "object", lines: int, follow: bool) -> None:
 
 
 @daemon.command()
-@_json
+@json_option
 def settings(as_json: bool) -> None:
     """What can be set, what it is set to, and the file that sets it: `NAME = VALUE` lines."""
     from sleeptime.settings import SleepSettings, settings_file
@@ -245,14 +246,8 @@ def _repository(path: Path) -> "tuple[Repository | None, str]":
 
 
 @click.command(short_help="How sleep is doing, and whether it pays.")
-@click.option(
-    "--repo",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    help="The repository, or a folder in it.  [default: here]",
-)
-@_json
+@repo_option
+@json_option
 def status(repo: Path, as_json: bool) -> int:
     """How sleep on a repository is doing: its last success and failures, what is waiting, what was spent, the notes,
     and whether they have paid.

@@ -32,7 +32,6 @@ class FileTies(NamedTuple):
     """Files that mostly change with it, and in how many commits."""
     commits: int
     """Of those that were looked at, how many changed it."""
-    of: int
 
 
 def purpose(content: bytes, path: str) -> str:
@@ -68,7 +67,8 @@ def ties_text(path: str, ties: FileTies) -> str:
         parts.append(f"is tested in {', '.join(ties.tests)}")
     if ties.together:
         together = ", ".join(f"{other} ({count} times)" for other, count in ties.together)
-        parts.append(f"changed in {ties.commits} of the last {ties.of} commits, mostly together with {together}")
+        # How many there are in all would make another note of it with each commit of other files.
+        parts.append(f"changed in {ties.commits} commits, mostly together with {together}")
     return f"{path} {'; it '.join(parts)}." if parts else ""
 
 

@@ -51,11 +51,6 @@ class History:
         return found
 
     @cached_property
-    def last_changed(self) -> dict[str, int]:
-        """By path, the seconds since 1970 of its newest change."""
-        return {path: change.at for change in reversed(self.changes) for path in change.paths}
-
-    @cached_property
     def _together(self) -> dict[str, Counter[str]]:
         found: dict[str, Counter[str]] = {}
         for change in self.changes:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from memory.errors import NoteConflict, NoteRefused, UserError
 from memory.experiences import id_from
-from memory.note_rules import check_note
+from memory.note_rules import FEW, check_note
 from memory.records import Note, Origin, Tokens
 from sleeptime.records import Item
 from sleeptime.study import Findings, Study
@@ -19,8 +19,6 @@ from sleeptime.work_queue import Done, Leased, WorkQueue
 
 KEPT_VERSIONS = 3
 """Of what was said about a thing and is not true of this tree."""
-_FEW = 20
-"""So many notes may be forgotten at once, however few there are (memory/note_log.py)."""
 
 _APART = {
     **{"id": "", "revision": 1, "created_at": datetime.min, "commit": None, "run": None, "cost": Tokens()},
@@ -130,9 +128,9 @@ class NoteKeeper:
         log = study.notes.log
         there = [note.id for note in log.notes(list(ids))]
         count = 0
-        for begin in range(0, len(there), _FEW):
+        for begin in range(0, len(there), FEW):
             try:
-                count += len(log.forget(there[begin : begin + _FEW], by="observed", run=study.run))
+                count += len(log.forget(there[begin : begin + FEW], by="observed", run=study.run))
             except NoteRefused as refusal:
                 dropped.append(str(refusal))
         return count

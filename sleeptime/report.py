@@ -24,7 +24,7 @@ def show_run(run: SleepRun, out: Console, as_json: bool) -> None:
         tokens = count.tokens.prompt + count.tokens.completion
         parts += [f"{tokens:,} tokens"] if tokens else []
         _say(f"{name:<10}{', '.join(parts)}, {count.seconds:.1f} s", out)
-    if not run.passes:
+    if not run.passes and not run.stopped:
         _say("Nothing new to think about.", out)
     ended = "Gave way" if run.stopped else "Done"
     undo = f"; `sleepwright memory undo {run.id}` takes its notes back" if run.passes else ""

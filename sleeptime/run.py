@@ -24,7 +24,7 @@ from memory.errors import UserError
 from memory.experiences import ExperienceLog, new_id
 from memory.home import MemoryHome, all_homes
 from memory.note_store import NoteStore
-from sleeptime.caps import Caps, SpendingLedger, keep_to_caps
+from sleeptime.caps import Caps, Spending, SpendingLedger, keep_to_caps
 from sleeptime.control import DaemonFolder
 from sleeptime.dry_run import foresee
 from sleeptime.giving_way import GivingWay
@@ -33,7 +33,7 @@ from sleeptime.records import SleepRun
 from sleeptime.report import show_foreseen, show_run
 from sleeptime.settings import SleepSettings
 from sleeptime.sleep_pass import sleep
-from sleeptime.study import Pass, Study
+from sleeptime.study import Pass, Stopped, Study
 from sleeptime.study_cache import StudyCache
 from sleeptime.work_queue import WorkQueue, only_sleeper
 
@@ -87,7 +87,10 @@ def run_sleep(options: SleepOptions, out: Console, err: Console) -> int:
         study = stack.enter_context(open_study(options, repository, home, way, progress))
         queue = stack.enter_context(WorkQueue(home))
         if options.dry_run:
-            foreseen = foresee(study, passes, queue)
+            try:
+                foreseen = foresee(study, passes, queue)
+            except Stopped:
+                return INTERRUPTED
             progress.pause()
             show_foreseen(foreseen, out, options.as_json)
             return 0
@@ -114,7 +117,7 @@ def open_study(
     """The desk to sleep at. Raises UserError where the model, the notes or the repository cannot be used."""
     with ExitStack() as stack:
         ledger = stack.enter_context(_ledger(home))
-        budget = _budget(options, ledger)
+        budget = _budget(options, ledger, progress.notice)
         served = stack.enter_context(_open_model(options, budget, ledger, progress)) if budget else None
         if way.sandbox.name == "none" and options.sandbox == "auto":
             progress.notice(f"Commands run without a sandbox: {bwrap_problem()}")
@@ -142,19 +145,23 @@ def _ledger(home: MemoryHome) -> SpendingLedger:
     return SpendingLedger(DaemonFolder.open().spending, caps, home.path.name)
 
 
-def _budget(options: SleepOptions, ledger: SpendingLedger) -> int:
+def _budget(options: SleepOptions, ledger: SpendingLedger, notice: Callable[[str], None]) -> int:
     """Tokens, at most what the day has left; 0 where the embedded model does it all.
 
-    CapReached where the user asked for some and the day has none.
+    Where the day has none, CapReached if the user asked for some, else a notice: what needs no model goes on.
     """
     if not is_served(options.model, options.base_url):
         return 0
     url = options.base_url or os.environ.get("OPENAI_BASE_URL")
     is_paid = not (url and is_loopback(checked_url(url)))
-    left = ledger.tokens_left(is_paid=is_paid)
-    if options.budget and left == 0:
-        raise ledger.refuse("paid_tokens" if is_paid else "tokens")
     wanted = OWN_TOKENS if options.budget is None else options.budget
+    left = ledger.tokens_left(is_paid=is_paid)
+    if wanted and left == 0:
+        one_more = Spending(tokens=1, paid_tokens=int(is_paid))
+        refusal = ledger.refuse(ledger.caps.passed_by(ledger.spent() + one_more) or "tokens")
+        if options.budget:
+            raise refusal
+        notice(str(refusal))
     return wanted if left is None else min(wanted, left)
 
 

@@ -30,6 +30,7 @@ class SleepSettings(Record):
     tokens_per_day: int | None = Field(default=None, ge=0)
     """The same of all endpoints; without it those on this machine are not limited."""
     requests_per_day: int = Field(default=5_000, ge=0)
+    """To all endpoints, repeated ones included."""
     cpu_seconds_per_day: float = Field(default=7_200.0, ge=0)
     """Of the daemon's sleep and all that it starts."""
     gpu_seconds_per_day: float | None = Field(default=None, ge=0)

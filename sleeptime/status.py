@@ -5,13 +5,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.model_name import EMBEDDED
 from agent.workspace import Repository
 from memory.config import MemoryConfig
 from memory.experiences import ExperienceLog
-from memory.freshness import state_of
 from memory.home import MemoryHome
 from memory.note_store import NoteStore
 from memory.records import Record
+from memory.report import counted
 from sleeptime.caps import Caps, Spending, SpendingLedger
 from sleeptime.control import DaemonFolder, DaemonState, read_state
 from sleeptime.daemon_record import DaemonRecord, Nap
@@ -20,8 +21,6 @@ from sleeptime.records import SleepRun
 from sleeptime.settings import SleepSettings
 from sleeptime.work_queue import WorkQueue
 
-EMBEDDED = "embedded"
-"""The model that reads no notes."""
 _MOST = 1_000  # experiences and sleeps that are looked at
 
 
@@ -97,8 +96,9 @@ def status(directory: Path, folder: DaemonFolder, settings: SleepSettings, memor
             failures=_failures(ended),
             backlog=queue.counts(),
             failed_items={f"{item.pass_name}: {item.about}": problem for item, problem in queue.failed()},
-            notes=_notes(store),
+            notes=counted(store.log.count(), store.broken()),
             recalls=Recalls(
+                # The embedded one reads no notes.
                 asked=sum(each.model != EMBEDDED or bool(each.notes) for each in experiences),
                 hits=sum(bool(each.notes) for each in experiences),
             ),
@@ -126,9 +126,3 @@ def _failures(ended: Sequence[_Ended]) -> tuple[Failure, ...]:
             break
         found.append(Failure(at=each.at, reason=each.problem))
     return tuple(found)
-
-
-def _notes(store: NoteStore) -> dict[str, int]:
-    states = [state_of(broken) for broken in store.broken().values()]
-    stale, dormant = states.count("stale"), states.count("dormant")
-    return {"live": store.log.count() - stale - dormant, "stale": stale, "dormant": dormant}

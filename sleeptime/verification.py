@@ -14,7 +14,7 @@ from sleeptime.claims import Claim
 _LEAST_QUOTE = 8
 """Characters; shorter ones are no evidence."""
 _SPAN = re.compile(r"`+([^`]+)`+")
-_QUOTED = re.compile(r'"([^"\n]+)"|“([^”\n]+)”')
+_QUOTED = re.compile(r"""["“]([^"“”\n]+)["”]|(?<!\w)['‘]([^'‘’\n]+)['’](?!\w)""")
 _URL = re.compile(r"\b\w+://[^\s`\"')\]]+")
 _SLASHED = re.compile(r"(?<![\w/])(?:\.{0,2}/)?(?:[\w.@-]+/)+[\w.@-]*|(?<!\w)/[\w./-]+")
 _FILE = re.compile(r"(?<![\w./-])[\w-][\w.-]*\.([A-Za-z]\w{0,9})\b(?!\()")
@@ -22,6 +22,7 @@ _NAME = re.compile(
     r"\b[^\W\d]\w*(?:(?:\.|::|->)[^\W\d]\w*)+(?:\(\))?"  # dotted
     r"|\b[^\W\d]\w*\((?!e?s\))(?=[^\s)]*\))"  # called, and no plural
     r"|\b\w*[^\W_]_+\w*|\b_+\w+"  # with an underscore
+    r"|(?<![\w.])@[^\W\d]\w*"  # a decorator
     r"|\b[^\W\d_]*[a-z0-9][A-Z]\w*"  # humps
 )
 _NAMED = re.compile(
@@ -32,10 +33,12 @@ _NAMED = re.compile(
 _COMMAND = re.compile(
     r"\b(?:npm(?: run)?|yarn|pnpm|cargo|tox -e|nox -s|python3? -m|pip3? install|poetry|uv run|docker|just)"
     r" [\w./:@=-]+(?: [\w-]*[./:@=_-][\w./:@=-]*)*"
+    r"|\b(?:sudo|curl|wget|rm -\w+) \S+"
     r"|(?<=\b[Rr]un )make [\w-]+|(?<=\b[Rr]unning )make [\w-]+|(?<=\b[Ww]ith )make [\w-]+|(?<=\b[Cc]all )make [\w-]+"
 )
 _OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]+")
-_LINE = re.compile(r"\blines? (\d+)(?:(?:-| to | and |–)(\d+))?", re.IGNORECASE)
+_LINE = re.compile(r"\blines? #?(\d+)(?:(?:-| to | through | and |–)(\d+))?", re.IGNORECASE)
+_LINE_OF = re.compile(r"([\w./-]+\.\w+)(?::|#)L?(\d+)(?:-L?(\d+))?\b")
 _PLAIN = re.compile(r"[^\W\d]\w*")
 _ALWAYS = frozenset(("None", "True", "False", "null", "nil", "undefined", "true", "false", "self", "this"))
 _ABBREVIATIONS = frozenset(("e.g", "i.e", "a.k.a", "etc"))
@@ -110,8 +113,11 @@ class _Verification:
     def _check_symbol(self, symbol: str) -> None:
         place, separator, name = symbol.rpartition("::")
         path = self._path(place if separator else self._about)
-        last = re.split(r"\.|::", name)[-1].removesuffix("()")
-        if not last or not self._tree.defines(path, last):
+        *owners, last = re.split(r"\.|::", name.removesuffix("()"))
+        modules = _PLAIN.findall(path)
+        if not self._tree.defines(path, last) or not all(
+            owner in modules or self._tree.defines(path, owner) for owner in owners
+        ):
             raise Invented(f"{path} does not define {name!r}")
         self._found.symbols.append((path, name))
         self._found.checks.append(f"{path} defines {name}")
@@ -149,15 +155,22 @@ class _Verification:
                 raise Invented(f"the option {option!r}")
         for name in _names_in(prose, self._endings):
             self._check_name(name)
-        for line in _LINE.finditer(text):
-            last = max(int(number) for number in line.groups() if number)
-            if not 1 <= last <= len(self._tree.read(self._about).splitlines()):
-                raise Invented(f"line {last}, which {self._about} does not have")
+        for first, last in _LINE.findall(text):
+            self._check_line(int(last or first), self._about)
+        for path, first, last in _LINE_OF.findall(text):
+            if resolved := self._resolved(path):
+                self._check_line(int(last or first), resolved)
+
+    def _check_line(self, number: int, path: str) -> None:
+        if not 1 <= number <= len(self._tree.read(path).splitlines()):
+            raise Invented(f"line {number}, which {path} does not have")
 
     def _check_span(self, span: str) -> None:
         """Code in backticks: a path, a name, a command, or words of a file."""
         if self._tree.paths.get(span) or self._resolved(span):
             self._path(span)
+        elif (place := _LINE_OF.fullmatch(span)) and self._resolved(place[1]):
+            self._path(place[1])
         elif "::" in span and (path := self._resolved(span.partition("::")[0])):
             self._check_symbol(f"{path}::{span.partition('::')[2]}")
         elif self._is_said(span) or self._is_command(span):

@@ -220,17 +220,6 @@ class WorkQueue:
                 found.setdefault(name, {})[state] = count
             return found
 
-    def waiting(self, limit: int, passes: Sequence[str] | None = None) -> list[Item]:
-        """What is to come, best first."""
-        with self._database.open() as connection:
-            chosen = "" if passes is None else f" AND pass IN ({', '.join('?' * len(passes))})"
-            rows = connection.execute(
-                f"SELECT schema, record FROM items WHERE state = 'waiting'{chosen}"
-                " ORDER BY cuts >= ?, worth DESC, queued_at, key LIMIT ?",
-                (*(passes or ()), _MOST_CUTS, limit),
-            ).fetchall()
-            return [self._item(*row) for row in rows]
-
     def unfinished(self, items: Sequence[Item]) -> list[Item]:
         """Those of the items that have not been thought out."""
         with self._database.open() as connection:

@@ -142,7 +142,6 @@ def _ties(path: str, index: int, ties: Ties, study: Study) -> FileTies:
         tests=[user.path for user in users if user.path in tests][:_MOST_TESTS],
         together=history.together(path, study.blobs, _MOST_SHOWN),
         commits=history.commits[path],
-        of=len(history.changes),
     )
 
 

@@ -46,6 +46,14 @@ def test_a_process_that_dies_costs_one_file(caplog: pytest.LogCaptureFixture) ->
     assert "cannot be parsed as no such language" in caplog.text
 
 
+def test_it_ends_without_a_word_where_nobody_listens_any_more() -> None:
+    command, pipe = [sys.executable, "-m", "agent.symbol_parser", "3"], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
 def test_it_imports_nothing_from_where_it_runs(tmp_path: Path) -> None:
     (tmp_path / "agent").mkdir()
     (tmp_path / "agent" / "__init__.py").write_text("raise SystemExit(1)")

@@ -158,3 +158,8 @@ def test_files_that_say_they_are_generated_have_no_symbols(head: bytes) -> None:
 def test_a_generator_is_own_code() -> None:
     generator = b'"""Writes the parser."""\n' + b"import re\n" * 100 + b'HEAD = "# @generated, do not edit"\n'
     assert [found.name for found in read_symbols(generator, "python").definitions] == ["HEAD"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_code() -> None:
+    (found,) = read_symbols(b"\xef\xbb\xbfdef total(a):\r\n    return a\r\n", "python").definitions
+    assert (found.name, found.signature, found.line) == ("total", "def total(a)", 1)

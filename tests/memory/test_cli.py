@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -135,9 +137,41 @@ def test_of_an_import_with_a_secret_nothing_is_stored(tmp_path: Path) -> None:
         '{"id": "good01", "text": "fine", "origin": "inferred"}\n'
         f'{{"id": "bad001", "text": "key {secret}", "origin": "inferred"}}\n'
     )
-    with pytest.raises(NoteRefused, match="AWS access key"):
+    with pytest.raises(NoteRefused, match="bad001: .*AWS access key"):
         call("import", str(file))
     assert answer("list")["notes"] == []
+
+
+def test_of_an_import_with_two_notes_of_one_id_nothing_is_stored(tmp_path: Path) -> None:
+    id = added("The parser is slow.")
+    file = tmp_path / "notes.md"
+    call("export", str(file))
+    section = file.read_text().partition("\n## ")[2]
+    file.write_text(file.read_text().replace("slow", "fast") + f"\n## {section}".replace("parser", "printer"))
+    with pytest.raises(NoteRefused, match=f"{id}.* is there 2 times"):
+        call("import", str(file))
+    assert [note["text"] for note in answer("list")["notes"]] == ["The parser is slow."]
+
+
+def test_the_log_of_a_note_is_found_by_the_beginning_of_its_id() -> None:
+    id, other = added("One."), added("Two.")
+    call("forget", id)
+    assert [event["action"] for event in answer("log", "--note", id[:-1])["events"]] == ["forget", "add"]
+    assert [event["note"]["id"] for event in answer("log", "--note", other)["events"]] == [other]
+    assert "never was a note" in call("log", "--note", "nobody").stderr
+
+
+def test_times_are_told_as_the_users_clock_shows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    id = added("Use tabs.")
+    made = datetime.fromisoformat(answer("show", id)["created_at"])
+    monkeypatch.setenv("TZ", "UTC-9")
+    time.tzset()
+    try:
+        here = f"{made + timedelta(hours=9):%Y-%m-%d %H:%M}"
+        assert here in call("show", id).stdout and here in call("log").stdout
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_secret_is_refused_in_one_sentence() -> None:

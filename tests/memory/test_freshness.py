@@ -1,5 +1,6 @@
 """Notes follow git: branches, rebases, reverts, renames, work trees, submodules, dirty and untracked files."""
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,6 +48,11 @@ def state(log: NoteLog, root: Path, written: Note) -> str:
     assert one == state_of(broken_anchors(tree, tree.held(), log).get(written.id, []))
     assert broken_notes(tree, tree.held(), log, [written.id]) == (set() if one == "live" else {written.id})
     return one
+
+
+def place(root: Path, written: Note) -> str:
+    tree = WorkTree.open(root)
+    return current_path(written.anchors[0], tree.held(), tree)
 
 
 def test_what_a_tree_holds_is_put_together_anew_only_after_a_change(repo: Path) -> None:
@@ -145,13 +151,28 @@ def test_a_rename_keeps_it_alive_at_its_new_path(log: NoteLog, repo: Path, git: 
     assert state(log, repo, written) == "live"
     git("commit", "--quiet", "--message", "rename")
     assert state(log, repo, written) == "live"
-    assert current_path(written.anchors[0], WorkTree.open(repo).held()) == "sums.py"
+    assert place(repo, written) == "sums.py"
 
 
 def test_a_file_moved_without_git_keeps_it_alive(log: NoteLog, repo: Path) -> None:
     written = remember(log, repo, "calc.py")
     (repo / "calc.py").rename(repo / "sums.py")
     assert state(log, repo, written) == "live"
+    assert place(repo, written) == "sums.py"
+
+
+def test_a_file_that_was_moved_says_nothing_of_another_that_was_copied_and_changed(log: NoteLog, repo: Path) -> None:
+    moved, changed = remember(log, repo, "README.md"), remember(log, repo, "calc.py")
+    (repo / "README.md").rename(repo / "README.txt")
+    (repo / "copy.py").write_text((repo / "calc.py").read_text())
+    (repo / "calc.py").write_text(OLD)
+    assert (state(log, repo, moved), state(log, repo, changed)) == ("live", "stale")
+
+
+def test_a_new_file_is_where_it_was(log: NoteLog, repo: Path) -> None:
+    for name in ("another.py", "draft.py"):
+        (repo / name).write_text("x = 1\n")
+    assert place(repo, remember(log, repo, "draft.py")) == "draft.py"
 
 
 def test_what_was_never_committed_is_live_until_it_changes(log: NoteLog, repo: Path, git: Git) -> None:
@@ -190,8 +211,10 @@ def test_a_submodule_counts_with_its_commit(log: NoteLog, repo: Path, git: Git, 
     assert state(log, repo, written) == "live"
     subprocess.run(["git", "-C", str(repo / "lib"), "commit", "-q", "--allow-empty", "-m", "2"], check=True)
     assert state(log, repo, written) == "stale"
-    with pytest.raises(NoteRefused, match="lies in the submodule 'lib'"):
-        remember(log, repo, "lib/inside.py")
+    (repo / "lib" / "inside.py").write_text("x = 1\n")
+    for place in ("lib/inside.py", "lib/nowhere.py"):
+        with pytest.raises(NoteRefused, match="lies in the submodule 'lib'"):
+            remember(log, repo, place)
 
 
 def test_line_ends_are_compared_as_git_stores_them(log: NoteLog, repo: Path, git: Git) -> None:
@@ -213,6 +236,26 @@ def test_odd_names_and_links_have_blobs_too(log: NoteLog, repo: Path, git: Git) 
     assert (state(log, repo, odd), state(log, repo, link)) == ("live", "stale")
 
 
+def test_a_file_that_has_become_something_else_is_gone(log: NoteLog, repo: Path) -> None:
+    written = remember(log, repo, "calc.py")
+    (repo / "calc.py").unlink()
+    os.mkfifo(repo / "calc.py")
+    assert state(log, repo, written) == "stale"
+
+
+def test_files_that_git_cannot_hash_leave_the_others_as_they_are(log: NoteLog, repo: Path, git: Git) -> None:
+    (repo / ".gitattributes").write_text("*.dat filter=missing\n")
+    git("config", "filter.missing.clean", "false")
+    git("config", "filter.missing.required", "true")
+    for name in ("one.dat", "three.dat"):
+        (repo / name).write_text("large\n")
+    written = remember(log, repo, "calc.py")
+    (repo / "calc.py").rename(repo / "sums.py")
+    assert state(log, repo, written) == "live"
+    with pytest.raises(NoteRefused, match="no file 'one.dat'"):
+        remember(log, repo, "one.dat")
+
+
 def test_a_repository_without_commits_holds_what_lies_in_it(log: NoteLog, tmp_path: Path) -> None:
     root = tmp_path / "new"
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
@@ -223,19 +266,45 @@ def test_a_repository_without_commits_holds_what_lies_in_it(log: NoteLog, tmp_pa
     assert state(log, root, written) == "dormant"
 
 
-@pytest.mark.parametrize("place", ["nowhere.py", "../outside.py", "/etc/passwd", "calc.py:0", "calc.py:9-3", ""])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "nowhere.py",
+        "../outside.py",
+        "/etc/passwd",
+        "calc.py:0",
+        "calc.py:6-3",
+        "calc.py:7",
+        "calc.py::subtract",
+        "calc.py::doubl",
+        "calc.py::Sums.add",
+        "",
+    ],
+)
 def test_a_place_that_is_none_is_refused(log: NoteLog, repo: Path, place: str) -> None:
     with pytest.raises(NoteRefused):
         remember(log, repo, place)
 
 
 def test_places_name_lines_and_symbols(repo: Path) -> None:
-    anchors = evidence(WorkTree.open(repo), ["calc.py:2-5", "calc.py::add", "./calc.py:7"]).anchors
+    anchors = evidence(WorkTree.open(repo), ["calc.py:2-5", "calc.py::add", "./calc.py:6"]).anchors
     assert [(each.path, each.lines, each.symbol) for each in anchors] == [
         ("calc.py", (2, 5), None),
         ("calc.py", None, "add"),
-        ("calc.py", (7, 7), None),
+        ("calc.py", (6, 6), None),
     ]
+
+
+def test_what_a_sparse_checkout_leaves_out_has_lines_and_symbols_too(repo: Path, git: Git) -> None:
+    git("sparse-checkout", "set", "--no-cone", "README.md")
+    assert not (repo / "calc.py").exists()
+    assert len(evidence(WorkTree.open(repo), ["calc.py::double", "calc.py:6"]).anchors) == 2
+
+
+def test_a_link_has_no_more_in_it_than_where_it_points(repo: Path) -> None:
+    (repo / "link.py").symlink_to("calc.py")
+    with pytest.raises(NoteRefused, match="no line 2"):
+        evidence(WorkTree.open(repo), ["link.py:2"])
 
 
 def test_outside_of_a_repository_there_is_no_tree(tmp_path: Path) -> None:

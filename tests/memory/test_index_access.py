@@ -82,8 +82,10 @@ def test_another_process_gets_the_folder_when_the_first_has_closed_it(home: Memo
     log.add(some_notes(1))
     with IndexAccess(home, HashingEmbedder()) as first:
         first.catch_up()
-        with IndexAccess(home, HashingEmbedder()) as second, pytest.raises(IndexFailure):
-            second.catch_up()
+        with IndexAccess(home, HashingEmbedder()) as second:
+            for use in (second.catch_up, lambda: second.nearest("anything", 1)):
+                with pytest.raises(IndexFailure, match="^another process has the index open$"):
+                    use()
     with IndexAccess(home, HashingEmbedder()) as third:
         assert third.count() == 1
 

@@ -1,6 +1,7 @@
 """A file that only grows, and survives being cut."""
 
 import fcntl
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,20 @@ def test_a_line_that_was_cut_is_as_if_it_had_never_been_written(path: Path, torn
     with Journal(path) as journal:
         journal.append({"b": 2})
     assert list(read_journal(path)) == [{"a": 1}, {"b": 2}]
+
+
+def test_where_the_disk_is_full_nothing_is_left_of_the_entry(path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Journal(path) as journal:
+        journal.append({"a": 1})
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        try:
+            with pytest.raises(StoreError):
+                journal.append({"b": "x" * 200})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        journal.append({"c": 3})
+    assert list(read_journal(path)) == [{"a": 1}, {"c": 3}]
 
 
 def test_a_file_of_nothing_but_a_torn_line_is_empty(path: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from memory.errors import NoteConflict, NoteRefused, StoreError, UserError
-from memory.note_log import SCHEMA, NoteLog
+from memory.note_log import NoteLog
+from memory.note_tables import SCHEMA
 from tests.memory.note_examples import anchor, answer, note
 
 DATA = Path(__file__).parent / "data"
@@ -177,7 +178,7 @@ def test_the_file_itself_is_append_only(log: NoteLog, path: Path, statement: str
 PROCESS = """
 import sys
 from pathlib import Path
-from memory.note_log import SCHEMA, NoteLog
+from memory.note_log import NoteLog
 from tests.memory.note_examples import anchor, note
 log, role = NoteLog(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)

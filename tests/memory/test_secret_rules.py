@@ -26,6 +26,16 @@ RANDOM = "q7Xz2Lm9Vb4Nc8Ws1Kd6Tf3Ry5"
         f"the api_key = '{RANDOM}'",
         f"AWS_SECRET_ACCESS_KEY: {RANDOM}/a",
         f"password is {RANDOM}",
+        f"the pwd={RANDOM}",
+        f"the passphrase is {RANDOM}",
+        f"the API key {RANDOM}",
+        f"the token for staging is {RANDOM}",
+        "the API token for staging is 9b1deb4d3b7d4bad9bdd2b0d7b3dcb6d",
+        f"the header Authorization: Bearer {RANDOM}",
+        "---- BEGIN SSH2 ENCRYPTED " + "PRIVATE KEY ----",
+        "ya29." + RANDOM,
+        "dop_v1_" + "a1b2c3d4" * 8,
+        "shpat_" + "a1b2c3d4" * 4,
     ],
 )
 def test_a_secret_is_seen(text: str) -> None:
@@ -45,6 +55,9 @@ def test_a_secret_is_seen(text: str) -> None:
         "postgres://user:password@localhost/app",
         "The task-runner sk-ipped the slow tests.",
         "access_key = create_access_key_for_user(user)",
+        "The token parse_expression_list_v2 and the token parseExpressionList2(tokens) are the same.",
+        "A bearer token; Bearer authentication is off.",
+        "The secrets of 8ab686eafeb1f44702738c8b0f24f2567c36da6d are gone.",
     ],
 )
 def test_a_mention_is_no_secret(text: str) -> None:

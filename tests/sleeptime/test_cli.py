@@ -56,6 +56,16 @@ def test_wrong_use_has_exit_code_2(repo: Path, arguments: list[str]) -> None:
     assert done.returncode == 2 and not done.stdout and done.stderr
 
 
+def test_where_a_paid_model_may_not_be_asked_the_sleep_says_so_and_goes_on_without(repo: Path) -> None:
+    paid = ["--passes", "survey", "--model", "any", "--base-url", "https://192.0.2.1/v1"]
+    done = sleeps(repo, *paid)
+    assert done.returncode == 0 and "survey" in done.stdout
+    assert "asked nothing during sleep until you set `paid_tokens_per_day`" in done.stderr
+    assert "until you set" not in sleeps(repo, *paid, "--budget", "0").stderr
+    refused = sleeps(repo, *paid, "--budget", "1000")
+    assert refused.returncode == 2 and "until you set" in refused.stderr
+
+
 def test_a_second_sleeper_is_told_so(repo: Path) -> None:
     with NoteStore.open(repo, MemoryConfig()) as store, only_sleeper(store.home):
         done = sleeps(repo)

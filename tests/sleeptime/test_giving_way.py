@@ -61,6 +61,21 @@ def test_a_signal_ends_the_sleep_and_the_tests_that_it_runs(repo: Path, tmp_path
     assert list(MemoryHome.for_repository(repo / ".git").worktrees.glob("sleepwright-*")) == []
 
 
+def test_a_signal_while_it_looks_around_ends_a_dry_run(repo: Path, tmp_path: Path) -> None:
+    started, go = shlex.quote(str(tmp_path / "started")), shlex.quote(str(tmp_path / "go"))
+    clean = f"touch {started}; until test -e {go}; do sleep 0.05; done; cat"
+    subprocess.run(["git", "config", "filter.slow.clean", clean], cwd=repo, check=True)
+    (repo / ".gitattributes").write_text("*.slow filter=slow\n")
+    (repo / "data.slow").write_text("1\n")
+    command = [sys.executable, "-m", "agent.cli", "sleep", "--dry-run", "--repo", str(repo), "--passes", "survey"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    until((tmp_path / "started").exists)
+    process.send_signal(signal.SIGINT)
+    (tmp_path / "go").touch()
+    _, problem = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130 and "Error" not in problem
+
+
 def test_a_sleep_gives_way_to_a_run_and_goes_on_after_it(repo: Path, tmp_path: Path) -> None:
     process = asleep(repo, tmp_path)
     tests = int((tmp_path / "started").read_text())

@@ -94,7 +94,7 @@ def test_an_item_that_is_offered_again_has_its_new_use(home: MemoryHome) -> None
     with WorkQueue(home) as queue:
         queue.offer("scripted", [item("a", use=0.1), item("b", use=0.2)])
         queue.offer("scripted", [item("a", use=0.9), item("b", use=0.2)])
-        assert [waiting.about for waiting in queue.waiting(5)] == ["a", "b"]
+        assert [leased.item.about for leased in queue.take("one", ["scripted"], 5, 0)] == ["a", "b"]
 
 
 def test_a_path_that_is_not_utf_8_survives(home: MemoryHome) -> None:

@@ -1,0 +1,30 @@
+"""What a sleep says of itself at its end."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from sleeptime.records import PassCount, SleepRun
+from sleeptime.report import show_run
+
+SEEN = {"survey": PassCount(finished=3, notes=2, seconds=1.5)}
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (SleepRun(id="a1"), "Nothing new to think about.\nDone: sleep run a1, 0 items left.\n"),
+        (SleepRun(id="a1", stopped=True, left=7), "Gave way: sleep run a1, 7 items left.\n"),
+        (
+            SleepRun(id="a1", passes=SEEN),
+            "survey    3 thought out, 2 notes, 1.5 s\n"
+            "Done: sleep run a1, 0 items left; `sleepwright memory undo a1` takes its notes back.\n",
+        ),
+    ],
+    ids=["nothing new", "cut before it had looked", "notes"],
+)
+def test_a_run_is_told_in_a_few_lines(run: SleepRun, said: str) -> None:
+    out = StringIO()
+    show_run(run, Console(file=out, width=40), as_json=False)
+    assert out.getvalue() == said
