@@ -146,17 +146,12 @@ def _predict(options: "SweOptions", agent: "Agent") -> Any:
 
 
 def _grade(options: "SweOptions", given: str | None, timeout: float, by_harness: bool, as_json: bool) -> None:
-    import json
-
     from rich.console import Console
 
-    from evals.swe.bench import RUN_ID
     from evals.swe.command import grade_all
 
-    bench = grade_all(options, given, timeout, by_harness, Console(stderr=True))
-    [summary] = bench.folder.path.glob(f"*.{RUN_ID}.json")
-    found = {"folder": str(bench.folder.path), **json.loads(summary.read_text())}
-    conclude(bench.folder, found, as_json, ["rates", "difficulty", "cost"])
+    folder, found = grade_all(options, given, timeout, by_harness, Console(stderr=True))
+    conclude(folder, {"folder": str(folder.path), **found}, as_json, ["rates", "difficulty", "cost"])
 
 
 def _options(given: Options) -> "SweOptions":

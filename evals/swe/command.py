@@ -13,6 +13,7 @@ from rich.console import Console
 
 from agent.model_name import EMBEDDED
 from evals import threads
+from evals.errors import RunFolderError
 from evals.run_folder import RunConfig, RunFolder
 from evals.swe import harness, predict, results
 from evals.swe.bench import (
@@ -118,8 +119,13 @@ def predict_all(options: SweOptions, agent: Agent, err: Console) -> Bench:
     return bench
 
 
-def grade_all(options: SweOptions, given: str | None, timeout: float, by_harness: bool, err: Console) -> Bench:
-    """Grade a file of predictions, the reference patches ("gold"), or what the run folder has (None)."""
+def grade_all(
+    options: SweOptions, given: str | None, timeout: float, by_harness: bool, err: Console
+) -> tuple[RunFolder, Mapping[str, Any]]:
+    """Grade a file of predictions, the reference patches ("gold"), or what the run folder has (None).
+
+    Gives the run folder and the summary; RunFolderError where the folder holds something else.
+    """
     if given == "gold":
         model, patches = "gold", harness.gold(options.dataset.instances)
     else:
@@ -128,10 +134,7 @@ def grade_all(options: SweOptions, given: str | None, timeout: float, by_harness
     if unknown := sorted(patches.keys() - known):
         _say(err, f"{len(unknown)} predictions are of no instance here and are left out, the first: {unknown[0]}")
         patches = {id: patch for id, patch in patches.items() if id in known}
-    if (options.out / "config.json").exists():
-        folder = RunFolder.open(options.out)
-    else:
-        folder = RunFolder.begin(options.out, RunConfig.of("swe", label=model, options=_about(options)))
+    folder = _folder_of(model, options)
     bench = Bench(folder, options.dataset)
     grades: dict[str, Grade] = {}
     if by_harness:
@@ -153,7 +156,18 @@ def grade_all(options: SweOptions, given: str | None, timeout: float, by_harness
             _say(err, f"{place:4}/{len(submissions)} {one.outcome:12} {one.instance_id}{why}")
         found = bench.summarize(model, patches, grades)
     _write_results(bench, found, grades)
-    return bench
+    return folder, found
+
+
+def _folder_of(model: str, options: SweOptions) -> RunFolder:
+    """The run folder that has the model's predictions, or is to have grades of no other's."""
+    own = options.out / harness.PREDICTIONS
+    if not own.exists():
+        config = RunConfig.of("swe", label=model, options={**_about(options), "model": model})
+        return RunFolder.begin(options.out, config, continues=True)
+    if (known := harness.read_predictions(own)[0]) != model:
+        raise RunFolderError(f"{str(options.out)!r} has the predictions of {known!r}: name another folder.")
+    return RunFolder.open(options.out)
 
 
 def _write_results(bench: Bench, found: Mapping[str, Any], grades: Mapping[str, Grade]) -> None:

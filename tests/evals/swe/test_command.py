@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from evals.cli import evaluate
+from evals.run_folder import RunConfig, RunFolder
 from tests.evals.swe.examples import FIX, Example, make_example
 from tests.evals.swe.test_predict import ANSWER
 
@@ -31,10 +32,14 @@ def write_rows(example: Example, *rows: object) -> Path:
     return file
 
 
-def grade(example: Example, rows: Path, predictions: str, *more: str) -> dict[str, Any]:
+def invoke(example: Example, rows: Path, predictions: str) -> Result:
     out = example.mirrors.parent / "out"
-    options = ["--dataset", str(rows), "--repos", str(example.mirrors), "--env", "current", "--out", str(out), *more]
-    done = CliRunner().invoke(evaluate, ["swe", "grade", "--predictions", predictions, "--json", *options])
+    options = ["--dataset", str(rows), "--repos", str(example.mirrors), "--env", "current", "--out", str(out)]
+    return CliRunner().invoke(evaluate, ["swe", "grade", "--predictions", predictions, "--json", *options])
+
+
+def grade(example: Example, rows: Path, predictions: str) -> dict[str, Any]:
+    done = invoke(example, rows, predictions)
     assert done.exit_code == 0, (done.output, done.exception)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -77,6 +82,29 @@ def test_gold_is_a_prediction(example: Example) -> None:
     found = grade(example, write_rows(example, example.instance.row), "gold")
 
     assert found["resolved_ids"] == ["tiny__calc-1"]
+    assert grade(example, write_rows(example, example.instance.row), "gold") == found
+
+
+@pytest.mark.parametrize("predicts", [False, True])
+def test_grades_of_another_model_do_not_mix_with_those_of_a_folder(example: Example, predicts: bool) -> None:
+    rows, out = write_rows(example, example.instance.row), example.mirrors.parent / "out"
+    mine = {"instance_id": "tiny__calc-1", "model_name_or_path": "mine", "model_patch": "\ud800"}
+    (example.mirrors.parent / "mine.jsonl").write_text(json.dumps(mine))
+    assert grade(example, rows, str(example.mirrors.parent / "mine.jsonl"))["error_ids"] == ["tiny__calc-1"]
+    if predicts:
+        (out / "predictions.jsonl").write_text(json.dumps(mine))
+
+    assert "name another folder" in str(invoke(example, rows, "gold").exception)
+    assert not list(out.glob("gold.*"))
+
+
+def test_grades_do_not_go_into_the_folder_of_another_command(example: Example) -> None:
+    out = example.mirrors.parent / "out"
+    RunFolder.begin(out, RunConfig.of("localize", label="HEAD"))
+
+    done = invoke(example, write_rows(example, example.instance.row), "gold")
+
+    assert "holds another run of `eval localize`" in str(done.exception)
 
 
 def test_without_docker_the_harness_says_so(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
