@@ -24,8 +24,8 @@ _ROOT = Path(__file__).parent.parent
 _GUARD = Path(__file__).parent / "vllm_guard"
 _GRACE_SECONDS = 30.0
 _TICK = 0.1
-# What an environment has. The console script of vLLM needs the metadata of `vllm`, which builds of it under other names do
-# not have.
+# What an environment has. The console script of vLLM needs the metadata of `vllm`, which builds of it under other names
+# do not have.
 _ASK = """
 import importlib.metadata as m, importlib.util as u, json, sys
 def found(find, name):

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_patch_in_which_git_finds_a_fault_may_still_apply(example: Example) ->
 
 
 @pytest.mark.parametrize("odd", [{"test_patch": FIX + "\ud800"}, {"FAIL_TO_PASS": ["tests/\ud800.py::x", "a\0::b"]}])
-def test_a_row_that_cannot_be_written_down_is_an_error(tmp_path: Path, odd: dict[str, object]) -> None:
+def test_a_row_that_cannot_be_written_down_is_an_error(tmp_path: Path, odd: dict[str, Any]) -> None:
     assert graded(make_example(tmp_path, **odd), FIX).outcome == "error"
 
 
