@@ -136,8 +136,10 @@ def load(rows: Iterable[object]) -> Dataset:
             continue
         seen |= {id} - {""}
         try:
-            instances.append(Instance.model_validate(_given(row)))
-        except ValidationError as error:
+            instance = Instance.model_validate(_given(row))
+            instance.model_dump_json()  # lone surrogates, which JSON may hold and no file
+            instances.append(instance)
+        except ValueError as error:
             malformed.append(Malformed(id or f"row-{place}", _why(error)))
     if not instances and not malformed:
         raise DatasetError("The data set is empty.")
@@ -157,7 +159,9 @@ def _id(row: object) -> str:
     return given if isinstance(given, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", given) else ""
 
 
-def _why(error: ValidationError) -> str:
+def _why(error: ValueError) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
     problem = error.errors(include_input=False, include_url=False)[0]
     where = ".".join(str(part) for part in problem["loc"])
     return f"{where}: {problem['msg']}" if where else "it is no object of fields"

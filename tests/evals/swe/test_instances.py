@@ -40,6 +40,7 @@ def test_tests_are_a_list_or_a_list_as_json() -> None:
         ({"FAIL_TO_PASS": []}, "FAIL_TO_PASS"),
         ({"FAIL_TO_PASS": "[" * 100_000}, "FAIL_TO_PASS"),
         ({"problem_statement": None}, "problem_statement"),
+        ({"difficulty": "\ud800"}, "surrogates"),
     ],
 )
 def test_a_malformed_row_is_kept_with_its_reason(change: dict[str, Any], problem: str) -> None:
