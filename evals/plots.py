@@ -25,8 +25,10 @@ _NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 def draw(chart: Chart, folder: Path) -> None:
     """Write NAME.png and NAME.svg into the folder. Labels are text, also where they hold what would be a formula."""
-    settings = {"text.parse_math": False, "svg.hashsalt": chart.name, "svg.fonttype": "path"}
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
+    with (
+        matplotlib.rc_context({"text.parse_math": False, "svg.hashsalt": chart.name, "svg.fonttype": "path"}),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore", UserWarning)  # of letters that no font has, and of labels without end
         _draw(chart, folder)
 
