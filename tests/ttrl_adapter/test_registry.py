@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent.errors import AdapterError
+from agent.model_name import EMBEDDED
+from agent.policy import SHIPPED
 from memory.adapters import active_adapter, history, hold_active
 from memory.errors import StoreError, UserError
 from memory.home import MemoryHome
@@ -184,6 +186,28 @@ def test_an_adapter_of_another_model_is_refused(registry: Registry, model: Path,
     with pytest.raises(AdapterError, match=str(tmp_path / "trained")):
         registry.publish(tmp_path / "trained", model, base=str(model))
     assert registry.entries() == [] and not list(registry.home.adapters.glob(".*"))
+
+
+def test_an_adapter_that_leaves_the_embedded_model_no_answer_is_not_promoted(
+    registry: Registry, tmp_path: Path
+) -> None:
+    write_lora(tmp_path / "huge", SHIPPED, alpha=1e308)
+    id = registry.publish(tmp_path / "huge", SHIPPED, base=EMBEDDED).record.id
+    with pytest.raises(AdapterError, match="so large that the model has no answer"):
+        registry.promote(id, anyway=True)
+    assert registry.active(EMBEDDED) is None
+
+
+def test_a_base_model_without_weights_is_named(registry: Registry, model: Path, tmp_path: Path) -> None:
+    write_lora(tmp_path / "good", model)
+    with pytest.raises(UserError, match="base model in .*empty.* cannot be read"):
+        registry.publish(tmp_path / "good", tmp_path / "empty", base="empty")
+
+
+def test_an_adapter_without_its_record_is_broken(registry: Registry, model: Path) -> None:
+    id = publish(registry, model)
+    (registry.home.adapters / id / "adapter.json").unlink()
+    assert registry.entry(id).state == "broken" and "adapter.json cannot be read" in registry.entry(id).problem
 
 
 def test_an_adapter_whose_base_model_changed_is_refused(registry: Registry, tmp_path: Path) -> None:
