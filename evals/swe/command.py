@@ -33,6 +33,7 @@ from memory.adapters import Stored
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_DATA = Path(__file__).parents[1] / "data"
 CarryOut = Callable[[Callable[[Any], Any], Sequence[Any], Callable[[Any, str], Any]], Iterator[Any]]
 """Work, items, and what makes the result of an item that could not be worked on."""
 
@@ -204,6 +205,7 @@ def _asking(options: SweOptions, agent: Agent) -> Asking:
         sleep_options=(*model, *asleep, *sandbox),
         adapter=agent.adapter if agent.adapter and agent.adapter.record.base == EMBEDDED else None,
         test_command=agent.test_command,
+        hidden=(_DATA, *([Path(options.named)] if Path(options.named).exists() else [])),
         timeout=agent.timeout,
         command=agent.command,
     )
