@@ -70,9 +70,14 @@ class Agent:
     command: tuple[str, ...] = SLEEPWRIGHT
 
     @property
+    def asked(self) -> str:
+        """The model, as people are told of it."""
+        return self.model or ("served" if self.base_url else EMBEDDED)
+
+    @property
     def name(self) -> str:
         """As predictions.jsonl has it."""
-        return f"sleepwright-{self.arm}-{(self.model or 'embedded').replace('/', '--')}"
+        return f"sleepwright-{self.arm}-{self.asked.replace('/', '--')}"
 
 
 def in_threads(workers: int) -> CarryOut:
@@ -89,7 +94,7 @@ def predict_all(options: SweOptions, agent: Agent, err: Console) -> Bench:
     """Ask for what is missing in the run folder."""
     config = RunConfig.of(
         "swe",
-        label=f"{agent.arm}, {agent.model or 'embedded'}",
+        label=f"{agent.arm}, {agent.asked}",
         options={
             **_about(options),
             "arm": agent.arm,
@@ -189,8 +194,9 @@ def _predict(asking: Asking, instance: Any) -> Prediction:
 
 
 def _asking(options: SweOptions, agent: Agent) -> Asking:
-    model = [part for name, value in (("--model", agent.model), ("--base-url", agent.base_url)) if value
-             for part in (name, value)]  # fmt: skip
+    # The embedded one by its name, too: where the agent runs, the environment may name another.
+    named = (("--model", agent.model or ("" if agent.base_url else EMBEDDED)), ("--base-url", agent.base_url))
+    model = [part for name, value in named if value for part in (name, value)]
     budget = [part for pair in agent.budget.items() for part in pair]
     asleep = [] if agent.sleep_budget is None else ["--budget", str(agent.sleep_budget)]
     sandbox = ["--sandbox", options.sandbox]

@@ -107,6 +107,23 @@ def test_grades_do_not_go_into_the_folder_of_another_command(example: Example) -
     assert "holds another run of `eval localize`" in str(done.exception)
 
 
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [({}, "embedded"), ({"BASE_URL": "http://127.0.0.1:9/v1"}, "served"), ({"MODEL": "a/b"}, "a--b")],
+)
+def test_predictions_bear_the_name_of_the_model_that_the_agent_asks(
+    example: Example, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], name: str
+) -> None:
+    for variable, value in environment.items():
+        monkeypatch.setenv(f"SLEEPWRIGHT_{variable}", value)
+    rows, out = write_rows(example, example.instance.row | {"base_commit": "0" * 40}), example.mirrors.parent / "out"
+    options = ["--dataset", str(rows), "--repos", str(example.mirrors), "--env", "current", "--out", str(out)]
+
+    CliRunner().invoke(evaluate, ["swe", "predict", *options], catch_exceptions=False)
+
+    assert json.loads((out / "predictions.jsonl").read_text())["model_name_or_path"] == f"sleepwright-base-{name}"
+
+
 def test_without_docker_the_harness_says_so(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     rows = write_rows(example, example.instance.row)
