@@ -15,12 +15,13 @@ from agent.model_name import EMBEDDED
 from agent.policy import SHIPPED
 from memory.adapters import active_adapter, history, hold_active
 from memory.errors import StoreError, UserError
+from memory.file_lock import is_locked
 from memory.home import MemoryHome
 from memory.records import Verdict
 from tests.agent.lora_examples import write_lora
 from tests.agent.test_policy import make_model
 from ttrl_adapter.registry import Registry
-from ttrl_adapter.training_lock import TrainerBusy, is_training, training_lock
+from ttrl_adapter.training_lock import TrainerBusy, training_lock
 
 PASSED = Verdict(passed=True, numbers={"pass@1": 0.5})
 
@@ -307,12 +308,12 @@ def test_what_is_active_is_read_without_the_registry(registry: Registry, model: 
 
 
 def test_two_trainers_at_once_are_one_and_an_error(home: MemoryHome) -> None:
-    assert not is_training(home)
+    assert not is_locked(home.training)
     with training_lock(home):
-        assert is_training(home)
+        assert is_locked(home.training)
         with pytest.raises(TrainerBusy, match=rf"process {os.getpid()}"), training_lock(home):
             pass
-    assert not is_training(home)
+    assert not is_locked(home.training)
     with training_lock(home):
         pass
 
