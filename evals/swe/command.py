@@ -15,11 +15,12 @@ from agent.model_name import EMBEDDED
 from evals import threads
 from evals.errors import RunFolderError
 from evals.run_folder import RunConfig, RunFolder
-from evals.swe import harness, predict, results
+from evals.swe import harness, results
 from evals.swe.bench import (
     RUN_ID,
     Bench,
     grade_submission,
+    stop,
     unfinished_grade,
     unfinished_prediction,
 )  # fmt: skip
@@ -85,7 +86,7 @@ def in_threads(workers: int) -> CarryOut:
 
     def carry_out(work: Callable[[Any], Any], items: Sequence[Any], failed: Callable[[Any, str], Any]) -> Iterator[Any]:
         # `failed` is for workers that die alone: threads do not.
-        return threads.carry_out(work, items, workers, predict.stop)
+        return threads.carry_out(work, items, workers, stop)
 
     return carry_out
 

@@ -134,6 +134,23 @@ def test_without_docker_the_harness_says_so(example: Example, monkeypatch: pytes
     assert "grade without --harness" in str(done.exception)
 
 
+def test_an_interrupted_grading_does_not_wait_for_tests_that_hang(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    hidden = f"import time\n\n\ndef test_add():\n    open({str(begun)!r}, 'w').close()\n    time.sleep(600)\n"
+    example = make_example(tmp_path, hidden=hidden)
+    rows, out = write_rows(example, example.instance.row), tmp_path / "out"
+    options = ["--dataset", str(rows), "--repos", str(example.mirrors), "--env", "current", "--out", str(out)]
+    options += ["--predictions", "gold", "--sandbox", "none"]
+    command = [sys.executable, "-m", "agent.cli", "eval", "swe", "grade", *options]
+    with subprocess.Popen(command, cwd=HERE.parents[2], stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not begun.exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+
+
 def test_a_killed_evaluation_goes_on_where_it_was(example: Example) -> None:
     folder = example.mirrors.parent
     row = example.instance.row
