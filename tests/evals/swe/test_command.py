@@ -148,7 +148,10 @@ def test_an_interrupted_grading_does_not_wait_for_tests_that_hang(tmp_path: Path
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        try:
+            assert process.wait(30) == 130
+        finally:
+            process.kill()
 
 
 def test_a_killed_evaluation_goes_on_where_it_was(example: Example) -> None:
