@@ -1,13 +1,17 @@
 """What a command sees under bubblewrap: the system read-only, no home, no network, its own processes only.
 
 Homes, temporary folders and `/run` (sockets of docker, ssh-agent, dbus) are empty. What the programs on PATH need and
-what lies there, such as a virtual environment in the user's home, is bound back read-only.
+what lies there, such as a virtual environment in the user's home, is bound back read-only. What SLEEPWRIGHT_HIDE names
+is empty wherever it lies: an evaluation has answers there.
 """
 
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+HIDE_SETTING = "SLEEPWRIGHT_HIDE"
+"""Folders and files that no command sees, between them what a PATH has between its folders."""
 
 # Folders of secrets, of other programs' sockets and of other users, replaced by empty ones.
 _HIDDEN = ("/home", "/root", "/tmp", "/var/tmp", "/run", "/var/run")
@@ -41,6 +45,9 @@ def bubblewrap(cwd: Path, path: str, readable: Sequence[Path] = (), writable: Se
         outer = next((bound[parent] for parent in place.parents if parent in bound), None)
         if outer is None or (outer, bound[place]) == ("--ro-bind", "--bind"):
             arguments += [bound[place], str(place), str(place)]
+    for name in filter(os.path.isabs, os.environ.get(HIDE_SETTING, "").split(os.pathsep)):
+        for place in _places(Path(name)):
+            arguments += ["--tmpfs", str(place)] if place.is_dir() else ["--ro-bind", os.devnull, str(place)]
     return [*arguments, "--chdir", str(cwd), "--"]
 
 

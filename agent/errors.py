@@ -38,6 +38,7 @@ class AdapterError(UserError):
 
     def __init__(self, folder: Path, reason: str) -> None:
         super().__init__(f"The adapter in {str(folder)!r} cannot be used: {reason}.")
+        self.folder = folder
         self.reason = reason
 
 

@@ -76,7 +76,7 @@ def open_lora(folder: Path, model: Mapping[str, Shape]) -> Lora:
     """The adapter in a folder, checked against the shapes of a model's weights; AdapterError says what is wrong."""
     config = _config(folder)
     rank = config.get("r")
-    if not isinstance(rank, int) or rank < 1:
+    if type(rank) is not int or rank < 1:
         raise AdapterError(folder, f"its rank is {rank!r}")
     if rank > MOST_RANK:
         raise AdapterError(folder, f"its rank is {rank}, the most is {MOST_RANK}")

@@ -50,12 +50,16 @@ class Policy:
         """With the changes of an adapter, if given. Raises ModelError where the folder does not hold a Llama in
         Hugging Face format, AdapterError where the adapter is broken."""
         try:
-            self._llama = Llama(folder, lora)
+            with np.errstate(all="ignore"):  # of an adapter that is none, which is looked for below
+                self._llama = Llama(folder, lora)
+                answers = lora is None or np.isfinite(self._llama.logits(self._llama.prefill([0])[0])).all()
             self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except AdapterError:
             raise
         except Exception as error:  # any broken file ends here, whatever library noticed it
             raise ModelError(f"the embedded policy in {str(folder)!r} cannot be loaded: {error}") from error
+        if lora and not answers:
+            raise AdapterError(lora.folder, "its changes are so large that the model has no answer left")
         self.limit, self.end = self._llama.limit, self._llama.end
 
     def count(self, text: str) -> int:

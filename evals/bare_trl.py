@@ -17,7 +17,8 @@ from trl import GRPOTrainer
 
 from agent.function_view import END
 from ttrl_adapter.records import Exercise, TrainJob
-from ttrl_adapter.train import EXERCISES, JOB, config, in_batches, lora
+from ttrl_adapter.train import config, in_batches, lora
+from ttrl_adapter.training import EXERCISES, JOB
 
 
 def main(folder: Path) -> None:

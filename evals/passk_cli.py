@@ -57,6 +57,7 @@ def passk(
 
     from evals import passk as bench
     from evals import passk_tables
+    from evals.errors import RunFolderError
     from evals.run_folder import RunConfig, RunFolder
     from evals.ttrl import ARMS
     from evals.ttrl_tasks import Size, repair, sorting
@@ -69,7 +70,7 @@ def passk(
         raise click.BadParameter(f"{unknown[0]!r}; there are {', '.join(map(repr, ARMS))}", param_hint="--arm")
     chosen = arms or bench.STUDIED
     if source:
-        folder = RunFolder.open(source)
+        folder = RunFolder.open(source, "passk")
     else:
         sizes = {"adapted": adapted, "held_out": held_out}
         options = {"task": task, "samples": samples, "temperature": temperature, **sizes}
@@ -88,6 +89,8 @@ def passk(
             bench.study_seed(made, chosen, seed, samples, temperature, folder, place, tell)
     task = str(folder.config.options["task"])
     rows = bench.read_studied(folder)
+    if not rows:
+        raise RunFolderError(f"{str(folder.path)!r} has no answers: the run was cut before the first one.")
     found = passk_tables.tables(rows, task)
     for table in found:
         folder.add_table(table)

@@ -51,9 +51,11 @@ def of(rows: Sequence[Studied], arm: str, split: str) -> dict[str, Studied]:
 
 
 def curve(rows: Mapping[str, Studied], k: int) -> tuple[float, Interval]:
-    """pass@k and its bootstrap interval over exercises."""
-    values = [pass_at_k(r.ballot.samples, r.ballot.right, k) for r in rows.values()]
-    return sum(values) / len(values), bootstrap_mean(values)
+    """pass@k and its bootstrap interval over exercises, of which several seeds may have asked the same."""
+    every: dict[str, list[float]] = {}
+    for r in rows.values():
+        every.setdefault(r.poll.exercise, []).append(pass_at_k(r.ballot.samples, r.ballot.right, k))
+    return curve_mean(rows, k), bootstrap_mean([sum(values) / len(values) for values in every.values()])
 
 
 def crossover(base: Mapping[str, Studied], arm: Mapping[str, Studied], most: int) -> int | None:

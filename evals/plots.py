@@ -3,6 +3,9 @@
 Equal charts give equal SVG files: no date, no random ids. Letters are outlines, so that no font has to be there.
 """
 
+import re
+import warnings
+from io import StringIO
 from pathlib import Path
 
 import matplotlib
@@ -16,10 +19,21 @@ from evals.charts import Chart, Series
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 _MARKERS = "osD^vPX*"
 _SIZE = (7.0, 4.2)  # inches
+_NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""What no XML may hold; matplotlib repeats labels in comments."""
 
 
 def draw(chart: Chart, folder: Path) -> None:
-    """Write NAME.png and NAME.svg into the folder."""
+    """Write NAME.png and NAME.svg into the folder. Labels are text, also where they hold what would be a formula."""
+    with (
+        matplotlib.rc_context({"text.parse_math": False, "svg.hashsalt": chart.name, "svg.fonttype": "path"}),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", UserWarning)  # of letters that no font has, and of labels without end
+        _draw(chart, folder)
+
+
+def _draw(chart: Chart, folder: Path) -> None:
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
     for number, series in enumerate(chart.series):
@@ -33,8 +47,9 @@ def draw(chart: Chart, folder: Path) -> None:
     _scale(axes, chart)
     if len(chart.series) > 1:
         axes.legend(frameon=False)
-    with matplotlib.rc_context({"svg.hashsalt": chart.name, "svg.fonttype": "path"}):
-        figure.savefig(folder / f"{chart.name}.svg", metadata={"Date": None})
+    drawn = StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    (folder / f"{chart.name}.svg").write_text(_NO_XML.sub("", drawn.getvalue()), encoding="utf-8")
     figure.savefig(folder / f"{chart.name}.png", dpi=150)
 
 

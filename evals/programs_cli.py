@@ -149,14 +149,16 @@ def repair(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def localize(repo: Path, commits: int, rows: Path | None, out: Path | None, as_json: bool) -> None:
     """Which files is a task about? Asked of a repository's own commits, answered with what was known before each."""
-    from evals import localize as bench
+    from evals import localize_tables as found
+    from evals.localize import answer
+    from evals.localize_questions import instances, own_history
     from evals.run_folder import RunConfig, RunFolder
 
     def tell(done: int) -> None:
         if done % 20 == 0:
             click.echo(f"{done}/{len(questions)}", err=True)
 
-    questions, history = bench.instances(repo, rows) if rows else bench.own_history(repo, commits)
+    questions, history = instances(repo, rows) if rows else own_history(repo, commits)
     if not questions:
         raise click.ClickException(
             "there is no question: no commit of this history, or no instance of it, modifies source"
@@ -164,12 +166,12 @@ def localize(repo: Path, commits: int, rows: Path | None, out: Path | None, as_j
     asked = str(rows) if rows else f"{commits} commits"
     config = RunConfig.of("localize", label=f"{repo.resolve().name}, {asked}", options={"repo": str(repo), "of": asked})
     folder = RunFolder.begin(out or new_folder("localize"), config)
-    answers = bench.answer(repo, questions, history, tell)
+    answers = answer(repo, questions, history, tell)
     with folder.samples() as samples:
         for one in answers:
             samples.append(one.model_dump(mode="json"))
-    folder.add_table(bench.recall_table(answers))
-    folder.add_table(bench.gain_table(answers))
-    folder.add_chart(bench.recall_chart(answers))
-    folder.set_scores("recall@5", {one.id: bench.recall_at([one.ranks], 5) for one in answers})
-    conclude(folder, {"questions": len(answers), "answers": [answer.model_dump() for answer in answers]}, as_json)
+    folder.add_table(found.recall_table(answers))
+    folder.add_table(found.gain_table(answers))
+    folder.add_chart(found.recall_chart(answers))
+    folder.set_scores("recall@5", {one.id: found.recall_at([one.ranks], 5) for one in answers})
+    conclude(folder, {"questions": len(answers), "answers": [one.model_dump() for one in answers]}, as_json)

@@ -116,9 +116,12 @@ class RunFolder:
         return folder
 
     @classmethod
-    def open(cls, path: Path) -> "RunFolder":
-        """Read one; RunFolderError where it is none, or is damaged."""
-        return cls(path, _read(path / "config.json", RunConfig))
+    def open(cls, path: Path, command: str = "") -> "RunFolder":
+        """Read one, of this command where one is given; RunFolderError where it is none, or is damaged."""
+        folder = cls(path, _read(path / "config.json", RunConfig))
+        if command and folder.config.command != command:
+            raise RunFolderError(f"{str(path)!r} holds a run of `eval {folder.config.command}`, not of `{command}`.")
+        return folder
 
     def samples(self, name: str = "samples") -> Journal:
         """Opened to append raw samples; one process at a time."""

@@ -55,8 +55,8 @@ _ASKING = (
         show_default=True,
         help="notes: it sleeps on the base commit first. adapter: with the active adapter of --adapter-of. both.",
     ),
-    click.option("--model", metavar="NAME", help="As for `sleepwright run`.  [default: the embedded one]"),
-    click.option("--base-url", metavar="URL", help="As for `sleepwright run`."),
+    click.option("--model", metavar="NAME", envvar="SLEEPWRIGHT_MODEL", help="As for `sleepwright run`."),
+    click.option("--base-url", metavar="URL", envvar="SLEEPWRIGHT_BASE_URL", help="The same."),
     click.option("--strategy", type=click.Choice(["auto", "single", "rollout"])),
     click.option("--candidates", metavar="N", type=click.IntRange(min=1)),
     click.option("--seed", metavar="K", type=click.IntRange(min=0), default=0, show_default=True),
@@ -146,17 +146,12 @@ def _predict(options: "SweOptions", agent: "Agent") -> Any:
 
 
 def _grade(options: "SweOptions", given: str | None, timeout: float, by_harness: bool, as_json: bool) -> None:
-    import json
-
     from rich.console import Console
 
-    from evals.swe.bench import RUN_ID
     from evals.swe.command import grade_all
 
-    bench = grade_all(options, given, timeout, by_harness, Console(stderr=True))
-    [summary] = bench.folder.path.glob(f"*.{RUN_ID}.json")
-    found = {"folder": str(bench.folder.path), **json.loads(summary.read_text())}
-    conclude(bench.folder, found, as_json, ["rates", "difficulty", "cost"])
+    folder, found = grade_all(options, given, timeout, by_harness, Console(stderr=True))
+    conclude(folder, {"folder": str(folder.path), **found}, as_json, ["rates", "difficulty", "cost"])
 
 
 def _options(given: Options) -> "SweOptions":

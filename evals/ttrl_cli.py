@@ -50,6 +50,7 @@ def ttrl(
     from rich.console import Console
 
     from evals import ttrl as bench
+    from evals.errors import RunFolderError
     from evals.run_folder import RunConfig, RunFolder
     from evals.ttrl_tasks import Size, repair, sorting
 
@@ -61,7 +62,7 @@ def ttrl(
         raise click.BadParameter(f"{unknown[0]!r}; there are {', '.join(map(repr, bench.ARMS))}", param_hint="--arm")
     chosen = arms or tuple(name for name in bench.ARMS if name != "distilled")
     if source:
-        folder = RunFolder.open(source)
+        folder = RunFolder.open(source, "ttrl")
         task = str(folder.config.options["task"])
     else:
         size = Size(adapted, held_out, canaries)
@@ -79,6 +80,8 @@ def ttrl(
             )
             bench.run_seed(made, chosen, seed, folder, place, tell)
     asked = bench.read_asked(folder)
+    if not asked:
+        raise RunFolderError(f"{str(folder.path)!r} has no answers: the run was cut before the first one.")
     trained = [bench.Trained.model_validate(row) for row in folder.read_samples("trained")]
     found = bench.tables(asked, trained, task)
     for table in found:

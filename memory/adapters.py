@@ -83,12 +83,10 @@ def active_ids(events: Sequence[AdapterEvent]) -> dict[str, str]:
 def read_adapter(home: MemoryHome, id: str) -> Stored:
     """The adapter of this id; StoreError where there is none, or its record cannot be read."""
     folder = home.adapters / id
+    if not _ID.fullmatch(id) or not folder.is_dir():
+        raise StoreError(f"There is no adapter {id!r}: `sleepwright adapters list` names them.")
     try:
-        if not _ID.fullmatch(id):
-            raise FileNotFoundError
         record = Adapter.model_validate_json((folder / RECORD).read_bytes())
-    except FileNotFoundError:
-        raise StoreError(f"There is no adapter {id!r}: `sleepwright adapters list` names them.") from None
     except (OSError, ValidationError) as error:
         raise StoreError(f"The adapter in {str(folder)!r} is damaged: its {RECORD} cannot be read: {error}") from None
     if record.id != id:

@@ -36,8 +36,14 @@ OWNERS = {
     "git": {"agent/git_command.py"},
     "matplotlib": {"evals/plots.py"},
     "ray": {"evals/executor.py"},
-    "torch": {"ttrl_adapter/pretrain.py", "ttrl_adapter/train.py", "evals/sorting_model.py", "evals/bare_trl.py"},
-    "transformers": {"ttrl_adapter/train.py", "evals/sorting_model.py", "evals/speed.py", "evals/bare_trl.py"},
+    "torch": {
+        *("ttrl_adapter/pretrain.py", "ttrl_adapter/broken_examples.py", "ttrl_adapter/trainable_llama.py"),
+        *("ttrl_adapter/train.py", "ttrl_adapter/drawing.py", "evals/sorting_model.py", "evals/bare_trl.py"),
+    },
+    "transformers": {
+        *("ttrl_adapter/train.py", "ttrl_adapter/drawing.py", "ttrl_adapter/groups.py"),
+        *("evals/sorting_model.py", "evals/speed.py", "evals/bare_trl.py"),
+    },
     "trl": {"ttrl_adapter/train.py", "evals/bare_trl.py"},
     "peft": {"ttrl_adapter/train.py"},
 }

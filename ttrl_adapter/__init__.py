@@ -1,1 +1,1 @@
-"""Learns in weights. Start reading at pretrain.py, which makes the embedded policy from nothing."""
+"""Learns in weights. Start reading at round.py; pretrain.py makes the embedded policy from nothing."""

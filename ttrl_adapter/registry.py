@@ -11,10 +11,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from safetensors import SafetensorError
+
 from agent.errors import AdapterError
 from agent.lora import CONFIG, WEIGHTS, open_lora, open_stored
 from agent.model_name import EMBEDDED
-from agent.policy import SHIPPED
+from agent.policy import SHIPPED, Policy
 from agent.weight_file import hash_weights, shapes_of_model
 from memory.adapters import RECORD, AdapterEvent, Stored, active_ids, history, history_file, read_adapter, unused
 from memory.errors import StoreError, UserError
@@ -62,9 +64,12 @@ class Registry:
         """Take a copy of the PEFT folder `source`, an adapter of the base model in the folder `model`.
 
         `base` is the model's name: "embedded", a folder, or what a hub calls it. Durable when this returns. Raises
-        AdapterError where the adapter is broken, too large, or of another model.
+        AdapterError where the adapter is broken, too large, or of another model, UserError where the model is.
         """
-        shapes = shapes_of_model(model)
+        try:
+            shapes = shapes_of_model(model)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise UserError(f"The base model in {str(model)!r} cannot be read: {error}.") from error
         lora = open_lora(source, shapes)
         base_hash = hash_weights(model)  # seconds, for a large one
         with self._writing() as journal:
@@ -122,12 +127,17 @@ class Registry:
         return read_adapter(self.home, id) if id else None
 
     def promotable(self, id: str, *, anyway: bool = False) -> Stored:
-        """The adapter, if it may become active: UserError where the gate did not pass it, unless `anyway`."""
+        """The adapter, if it may become active: UserError where the gate did not pass it, unless `anyway`, AdapterError
+        where it is broken."""
         stored = self.get(id)
         verdict = stored.record.verdict
-        if not anyway and not (verdict and verdict.passed):
+        if verdict and verdict.passed:
+            return stored
+        if not anyway:
             why = "; ".join(verdict.reasons) or "inconclusive" if verdict else "no gate has judged it"
             raise UserError(f"{id} is not promoted: {why.rstrip('.')}. --anyway does it all the same.")
+        if stored.record.base == EMBEDDED:
+            Policy(SHIPPED, open_stored(stored, SHIPPED))  # the gate has not asked it; one for a server is asked there
         return stored
 
     def promote(self, id: str, *, anyway: bool = False) -> Stored:

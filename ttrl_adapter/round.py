@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.errors import AdapterError
 from memory.records import Record, Verdict
 from ttrl_adapter.canary_tests import CanaryTests, Examined
 from ttrl_adapter.gate import GateRules, judge
@@ -93,7 +94,7 @@ class Done(Record):
 
 @dataclass(frozen=True)
 class RoundResult:
-    """What came of a round; no adapter where there was too little to learn from."""
+    """What came of a round; no adapter where there was too little to learn from, or the training diverged."""
 
     chosen: Chosen
     adapter: Path | None
@@ -139,8 +140,14 @@ def run_round(folder: Path, pool: Callable[[], Pool], replay: Sequence[Chosen], 
     prepare(training, job, chosen.exercises)
     with nullcontext() if is_trained(training) else context.alone():
         adapter = run(training, lambda step: context.tell("training", step.step, step.steps), context.processes)
-    if not (folder / VERDICT).exists():
-        _write(folder / VERDICT, _judge(folder, adapter, canaries, context))
+    try:
+        if not (folder / VERDICT).exists():
+            _write(folder / VERDICT, _judge(folder, adapter, canaries, context))
+    except AdapterError as error:
+        if error.folder != adapter:
+            raise
+        diverged = Verdict(passed=False, reasons=(f"the training diverged: {error.reason}",))
+        return RoundResult(chosen, None, diverged, steps(training))
     verdict = Verdict.model_validate_json((folder / VERDICT).read_bytes())
     return RoundResult(chosen, adapter, verdict, steps(training))
 

@@ -1,4 +1,4 @@
-"""Trains an adapter: GRPO on what samples agree on, with TRL and PEFT. The only file that knows these libraries.
+"""Trains an adapter: GRPO on what samples agree on, with TRL and PEFT. The only file that knows these two.
 
     python -m ttrl_adapter.train FOLDER
 
@@ -14,11 +14,9 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # rollout_func; trl is pinned to one minor version
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -27,186 +25,14 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from trl import GRPOConfig, GRPOTrainer
 
 from agent.function_view import END
-from memory.records import Record
+from ttrl_adapter.drawing import token_ids
+from ttrl_adapter.groups import Rollout, Telling, say
 from ttrl_adapter.records import Exercise, Recipe, Step, TrainJob
-from ttrl_adapter.reward import PASSED, Label, coin_rewards, label, rewards, trained_on, understand
-
-EXERCISES, JOB, ADAPTER, STEPS = "exercises.jsonl", "job.json", "adapter", "steps.jsonl"
-
-
-# --- sampling -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """Draws answers from a model as it is now. Equal beginnings are one row of the batch, as in agent/policy.py."""
-
-    model: Any
-    tokenizer: Any
-    recipe: Recipe
-
-    @torch.no_grad()
-    def sample(self, exercises: Sequence[Exercise], seeds: Sequence[str]) -> list[list[list[int]]]:
-        """For each exercise `votes` answers as token ids, their ends included, in random order."""
-        device = next(self.model.parameters()).device
-        generators = [torch.Generator().manual_seed(int(sha256(seed.encode()).hexdigest()[:15], 16)) for seed in seeds]
-        allowed = [self.tokenizer.convert_tokens_to_ids(list(exercise.first)) for exercise in exercises]
-        ends = [self._ends(exercise) for exercise in exercises]
-        cache = DynamicCache(config=self.model.config)
-        ids, mask = self._padded([token_ids(self.tokenizer, exercise.prompt) for exercise in exercises], device)
-        rows = [Row(number, [], self.recipe.votes) for number in range(len(exercises))]
-        done: list[list[list[int]]] = [[] for _ in exercises]
-        for step in range(self.recipe.max_tokens):
-            places = mask.cumsum(-1)[:, -ids.shape[1] :].sub(1).clamp(min=0)
-            logits = self.model(
-                input_ids=ids, attention_mask=mask, position_ids=places, past_key_values=cache, use_cache=True,
-                logits_to_keep=1,
-            ).logits[:, -1]  # fmt: skip
-            shares = _shares(
-                logits, self.recipe.temperature, [allowed[row.exercise] if step == 0 else [] for row in rows]
-            )
-            kept: list[int] = []
-            new: list[Row] = []
-            for place, token, number in _draw(shares, rows, generators):
-                exercise, answer = rows[place].exercise, [*rows[place].said, token]
-                if token in ends[exercise] and (step or token not in allowed[exercise]):
-                    done[exercise] += [answer] * number
-                else:
-                    kept, new = [*kept, place], [*new, Row(exercise, answer, number)]
-            rows = new
-            if not rows:
-                break
-            if kept != list(range(len(shares))):
-                cache.batch_select_indices(torch.tensor(kept, device=device))
-                mask = mask[torch.tensor(kept, device=device)]
-            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], 1)
-            ids = torch.tensor([[row.said[-1]] for row in rows], device=device)
-        for row in rows:
-            done[row.exercise] += [row.said] * row.samples
-        orders = [torch.randperm(len(own), generator=g).tolist() for own, g in zip(done, generators, strict=True)]
-        return [[own[place] for place in order] for own, order in zip(done, orders, strict=True)]
-
-    def _padded(self, prompts: Sequence[list[int]], device: Any) -> tuple[torch.Tensor, torch.Tensor]:
-        """The prompts as one batch, filled up on the left, and where they are not filling."""
-        longest = max(map(len, prompts))
-        ids = torch.zeros(len(prompts), longest, dtype=torch.long, device=device)
-        mask = torch.zeros_like(ids)
-        for number, prompt in enumerate(prompts):
-            ids[number, longest - len(prompt) :] = torch.tensor(prompt, device=device)
-            mask[number, longest - len(prompt) :] = 1
-        return ids, mask
-
-    def _ends(self, exercise: Exercise) -> set[int]:
-        return {id for token in (END, *exercise.stop) if (id := self._id(token)) is not None}
-
-    def _id(self, token: str) -> int | None:
-        """None where the model has no such token."""
-        found = self.tokenizer.convert_tokens_to_ids(token)
-        return None if found is None or found == self.tokenizer.unk_token_id else int(found)
-
-
-def token_ids(tokenizer: Any, text: str) -> list[int]:
-    """Of a prompt that is whole: a chat template has put in what stands at its beginning."""
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
-    return ids
-
-
-class Row(NamedTuple):
-    """An unfinished answer."""
-
-    exercise: int
-    said: list[int]
-    samples: int
-    """How many samples share it."""
-
-
-def _shares(logits: torch.Tensor, temperature: float, allowed: Sequence[Sequence[int]]) -> torch.Tensor:
-    """(rows, vocabulary) probabilities on the CPU, where drawing is reproducible; of each row only what is allowed, if
-    that is anything."""
-    logits = logits.float().cpu() / temperature
-    for row, tokens in enumerate(allowed):
-        if tokens:
-            only = torch.full_like(logits[row], -torch.inf)
-            only[list(tokens)] = logits[row, list(tokens)]
-            logits[row] = only
-    return torch.softmax(logits, -1)
-
-
-def _draw(
-    shares: torch.Tensor, rows: Sequence[Row], generators: Sequence[torch.Generator]
-) -> Iterator[tuple[int, int, int]]:
-    """(row, token, how many of the row's samples drew it); what is drawn for an exercise does not depend on others."""
-    for place, row in enumerate(rows):
-        drawn = torch.multinomial(shares[place], row.samples, replacement=True, generator=generators[row.exercise])
-        numbers: dict[int, int] = {}
-        for token in drawn.tolist():
-            numbers[token] = numbers.get(token, 0) + 1
-        for token, number in numbers.items():
-            yield place, token, number
-
-
-# --- rollouts and rewards -------------------------------------------------------------------------------------------
-
-
-class Group(NamedTuple):
-    """The answers to one prompt, and what they are worth."""
-
-    label: Label
-    rewards: list[float]
-    is_right: bool | None
-    """Whether the label is known to be the right one; None where nothing is known."""
-
-
-@dataclass
-class Rollout:
-    """TRL's `rollout_func`: votes on many answers, and gives some of them back with their rewards."""
-
-    exercises: dict[str, Exercise]
-    """By prompt."""
-    job: TrainJob
-    tokenizer: Any
-    seen: list["Group"]
-    """Of the present step."""
-
-    def __call__(self, prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
-        recipe = self.job.recipe
-        model = trainer.accelerator.unwrap_model(trainer.model)
-        was_training = model.training
-        model.eval()
-        drawing = Drawing(model, self.tokenizer, recipe)
-        out: dict[str, list[Any]] = {"prompt_ids": [], "completion_ids": [], "reward": []}
-        self.seen.clear()
-        exercises = [self.exercises[prompt] for prompt in prompts[:: recipe.trained]]
-        seeds = [f"{recipe.seed} {trainer.state.global_step} {exercise.id}" for exercise in exercises]
-        # Side by side they take a fraction of the time, where the memory is there for all.
-        size = 1 if recipe.rows else len(exercises)
-        batches = [slice(start, start + size) for start in range(0, len(exercises), size)]
-        drawn = [answers for part in batches for answers in drawing.sample(exercises[part], seeds[part])]
-        for exercise, seed, answers in zip(exercises, seeds, drawn, strict=True):
-            prompt = exercise.prompt
-            given = self._rewards(exercise, answers, seed)
-            chosen = trained_on(given, recipe.trained, recipe.spread)
-            out["completion_ids"] += [answers[place] for place in chosen]
-            out["prompt_ids"] += [token_ids(self.tokenizer, prompt)] * recipe.trained
-            out["reward"] += [given[place] for place in chosen]
-        model.train(was_training)
-        return {**out, "logprobs": None}  # type: ignore[dict-item]
-
-    def _rewards(self, exercise: Exercise, ids: list[list[int]], seed: str) -> list[float]:
-        recipe = self.job.recipe
-        known = {tuple(answer): self.tokenizer.decode(answer, skip_special_tokens=False) for answer in ids}
-        meant = {answer: understand(text, exercise) for answer, text in known.items()}
-        answers = [meant[tuple(answer)] for answer in ids]
-        found = label(answers, recipe, self.job.base_votes.get(exercise.id))
-        given = coin_rewards(len(answers), seed) if recipe.signal == "random" else rewards(answers, found)
-        is_known = found.key is not None and exercise.passed and recipe.signal != "random"
-        truth = found.key == PASSED if is_known else None
-        self.seen.append(Group(found, given, truth))
-        return given
+from ttrl_adapter.training import ADAPTER, EXERCISES, JOB, STEPS
 
 
 def given_reward(completions: list[Any], reward: list[float], **_: Any) -> list[float]:
@@ -238,44 +64,6 @@ class SharedPrompts(GRPOTrainer):  # type: ignore[misc]
         chosen = logprobs.gather(-1, said[..., None])[..., 0]
         entropies = -(logprobs.exp() * logprobs).sum(-1).detach() if compute_entropy else None
         return chosen, entropies, None
-
-
-class Telling(TrainerCallback):  # type: ignore[misc]
-    """Writes each step down and says it; of several processes the first one, about its own prompts."""
-
-    def __init__(self, rollout: Rollout, path: Path) -> None:
-        self.rollout, self.path, self.began = rollout, path, time.monotonic()
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-        if not logs or "reward" not in logs:
-            return
-        seen = self.rollout.seen
-        labelled = [group.rewards for group in seen if group.label.key is not None]
-        truths = [group.is_right for group in seen if group.is_right is not None]
-        step = Step(
-            step=state.global_step,
-            steps=state.max_steps,
-            labelled=len(labelled) / len(seen),
-            agreement=sum(group.label.agreement for group in seen) / len(seen),
-            reward=sum(map(sum, labelled)) / max(1, sum(map(len, labelled))),
-            label_accuracy=sum(truths) / len(truths) if truths else None,
-            kl=logs.get("kl"),
-            entropy=logs.get("entropy"),
-            seconds=time.monotonic() - self.began,
-        )
-        self.began = time.monotonic()
-        if state.is_world_process_zero:
-            say(step, self.path)
-
-
-def say(record: Record, path: Path) -> None:
-    line = record.model_dump_json()
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
-    print(line, flush=True)  # noqa: T201
-
-
-# --- training -------------------------------------------------------------------------------------------------------
 
 
 def train(folder: Path) -> None:

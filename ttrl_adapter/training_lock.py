@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from memory.errors import UserError
-from memory.file_lock import Locked, is_locked, locked
+from memory.file_lock import Locked, locked
 from memory.home import MemoryHome
 
 
@@ -23,8 +23,3 @@ def training_lock(home: MemoryHome) -> Iterator[None]:
                 f"Another training of this repository is under way ({busy}): wait for it, or end it."
             ) from None
         yield
-
-
-def is_training(home: MemoryHome) -> bool:
-    """Whether a process is training."""
-    return is_locked(home.training)

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,8 +23,8 @@ _ROOT = Path(__file__).parent.parent
 _GUARD = Path(__file__).parent / "vllm_guard"
 _GRACE_SECONDS = 30.0
 _TICK = 0.1
-# What an environment has. The console script of vLLM needs the metadata of `vllm`, which builds of it under other names do
-# not have.
+# What an environment has. The console script of vLLM needs the metadata of `vllm`, which builds of it under other names
+# do not have.
 _ASK = """
 import importlib.metadata as m, importlib.util as u, json, sys
 def found(find, name):
@@ -151,11 +150,6 @@ def find_python(named: Path | None) -> Path:
         "There is no vLLM: `pip install vllm` (a GPU) in an environment of its own, then name that with --vllm or "
         f"{PYTHON_SETTING}; on a CPU, `make vllm` in a clone of sleepwright."
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 class _Environment(NamedTuple):

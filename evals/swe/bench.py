@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from agent.sandbox import open_sandbox
+from agent.sandbox import Sandbox, open_sandbox
 from evals.run_folder import RunFolder
-from evals.swe import harness
+from evals.swe import harness, predict
 from evals.swe.grade import Grade, Grading, grade
 from evals.swe.instances import Dataset, Instance
 from evals.swe.predict import Prediction
@@ -87,9 +87,24 @@ class Bench:
         return found
 
 
+_open: set[Sandbox] = set()
+
+
 def grade_submission(grading: Grading, submission: Submission) -> Grade:
     """One grade, in a sandbox of its own."""
-    return grade(submission.instance, submission.patch, submission.logs, grading, open_sandbox(grading.sandbox))
+    sandbox = open_sandbox(grading.sandbox)
+    _open.add(sandbox)
+    try:
+        return grade(submission.instance, submission.patch, submission.logs, grading, sandbox)
+    finally:
+        _open.discard(sandbox)
+
+
+def stop() -> None:
+    """End all agents and tests that this process has started, and let no agent start; called while threads wait."""
+    predict.stop()
+    for sandbox in tuple(_open):
+        sandbox.stop()
 
 
 def unfinished_prediction(arm: str, instance: Instance, problem: str) -> Prediction:

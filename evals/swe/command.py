@@ -13,12 +13,14 @@ from rich.console import Console
 
 from agent.model_name import EMBEDDED
 from evals import threads
+from evals.errors import RunFolderError
 from evals.run_folder import RunConfig, RunFolder
-from evals.swe import harness, predict, results
+from evals.swe import harness, results
 from evals.swe.bench import (
     RUN_ID,
     Bench,
     grade_submission,
+    stop,
     unfinished_grade,
     unfinished_prediction,
 )  # fmt: skip
@@ -32,6 +34,7 @@ from memory.adapters import Stored
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_DATA = Path(__file__).parents[1] / "data"
 CarryOut = Callable[[Callable[[Any], Any], Sequence[Any], Callable[[Any, str], Any]], Iterator[Any]]
 """Work, items, and what makes the result of an item that could not be worked on."""
 
@@ -68,9 +71,14 @@ class Agent:
     command: tuple[str, ...] = SLEEPWRIGHT
 
     @property
+    def asked(self) -> str:
+        """The model, as people are told of it."""
+        return self.model or ("served" if self.base_url else EMBEDDED)
+
+    @property
     def name(self) -> str:
         """As predictions.jsonl has it."""
-        return f"sleepwright-{self.arm}-{(self.model or 'embedded').replace('/', '--')}"
+        return f"sleepwright-{self.arm}-{self.asked.replace('/', '--')}"
 
 
 def in_threads(workers: int) -> CarryOut:
@@ -78,7 +86,7 @@ def in_threads(workers: int) -> CarryOut:
 
     def carry_out(work: Callable[[Any], Any], items: Sequence[Any], failed: Callable[[Any, str], Any]) -> Iterator[Any]:
         # `failed` is for workers that die alone: threads do not.
-        return threads.carry_out(work, items, workers, predict.stop)
+        return threads.carry_out(work, items, workers, stop)
 
     return carry_out
 
@@ -87,7 +95,7 @@ def predict_all(options: SweOptions, agent: Agent, err: Console) -> Bench:
     """Ask for what is missing in the run folder."""
     config = RunConfig.of(
         "swe",
-        label=f"{agent.arm}, {agent.model or 'embedded'}",
+        label=f"{agent.arm}, {agent.asked}",
         options={
             **_about(options),
             "arm": agent.arm,
@@ -118,8 +126,13 @@ def predict_all(options: SweOptions, agent: Agent, err: Console) -> Bench:
     return bench
 
 
-def grade_all(options: SweOptions, given: str | None, timeout: float, by_harness: bool, err: Console) -> Bench:
-    """Grade a file of predictions, the reference patches ("gold"), or what the run folder has (None)."""
+def grade_all(
+    options: SweOptions, given: str | None, timeout: float, by_harness: bool, err: Console
+) -> tuple[RunFolder, Mapping[str, Any]]:
+    """Grade a file of predictions, the reference patches ("gold"), or what the run folder has (None).
+
+    Gives the run folder and the summary; RunFolderError where the folder holds something else.
+    """
     if given == "gold":
         model, patches = "gold", harness.gold(options.dataset.instances)
     else:
@@ -128,10 +141,7 @@ def grade_all(options: SweOptions, given: str | None, timeout: float, by_harness
     if unknown := sorted(patches.keys() - known):
         _say(err, f"{len(unknown)} predictions are of no instance here and are left out, the first: {unknown[0]}")
         patches = {id: patch for id, patch in patches.items() if id in known}
-    if (options.out / "config.json").exists():
-        folder = RunFolder.open(options.out)
-    else:
-        folder = RunFolder.begin(options.out, RunConfig.of("swe", label=model, options=_about(options)))
+    folder = _folder_of(model, options)
     bench = Bench(folder, options.dataset)
     grades: dict[str, Grade] = {}
     if by_harness:
@@ -153,7 +163,18 @@ def grade_all(options: SweOptions, given: str | None, timeout: float, by_harness
             _say(err, f"{place:4}/{len(submissions)} {one.outcome:12} {one.instance_id}{why}")
         found = bench.summarize(model, patches, grades)
     _write_results(bench, found, grades)
-    return bench
+    return folder, found
+
+
+def _folder_of(model: str, options: SweOptions) -> RunFolder:
+    """The run folder that has the model's predictions, or is to have grades of no other's."""
+    own = options.out / harness.PREDICTIONS
+    if not own.exists():
+        config = RunConfig.of("swe", label=model, options={**_about(options), "model": model})
+        return RunFolder.begin(options.out, config, continues=True)
+    if (known := harness.read_predictions(own)[0]) != model:
+        raise RunFolderError(f"{str(options.out)!r} has the predictions of {known!r}: name another folder.")
+    return RunFolder.open(options.out)
 
 
 def _write_results(bench: Bench, found: Mapping[str, Any], grades: Mapping[str, Grade]) -> None:
@@ -174,8 +195,9 @@ def _predict(asking: Asking, instance: Any) -> Prediction:
 
 
 def _asking(options: SweOptions, agent: Agent) -> Asking:
-    model = [part for name, value in (("--model", agent.model), ("--base-url", agent.base_url)) if value
-             for part in (name, value)]  # fmt: skip
+    # The embedded one by its name, too: where the agent runs, the environment may name another.
+    named = (("--model", agent.model or ("" if agent.base_url else EMBEDDED)), ("--base-url", agent.base_url))
+    model = [part for name, value in named if value for part in (name, value)]
     budget = [part for pair in agent.budget.items() for part in pair]
     asleep = [] if agent.sleep_budget is None else ["--budget", str(agent.sleep_budget)]
     sandbox = ["--sandbox", options.sandbox]
@@ -190,6 +212,7 @@ def _asking(options: SweOptions, agent: Agent) -> Asking:
         sleep_options=(*model, *asleep, *sandbox),
         adapter=agent.adapter if agent.adapter and agent.adapter.record.base == EMBEDDED else None,
         test_command=agent.test_command,
+        hidden=(_DATA, *([Path(options.named)] if Path(options.named).exists() else [])),
         timeout=agent.timeout,
         command=agent.command,
     )

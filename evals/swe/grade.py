@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent.checks import is_test_file
-from agent.errors import RepositoryError
 from agent.git_command import GitRun, run_git
 from agent.sandbox import Sandbox
-from evals.errors import NoEnvironment
 from evals.repositories import ENVIRONMENT, export
 from evals.run_folder import write_whole
 from evals.swe.environment import Environment, Kind, open_environment
@@ -82,15 +80,15 @@ def grade(instance: Instance, patch: str, logs: Path, grading: Grading, sandbox:
     if known := _known(asked, logs):
         return known
     shutil.rmtree(logs, ignore_errors=True)
-    write_whole(logs / "patch.diff", patch)
     try:
+        write_whole(logs / "patch.diff", patch)
         mirror = grading.mirrors.find(instance.repo)
         environment = open_environment(instance, mirror, grading.kind, grading.environments)
         with tempfile.TemporaryDirectory(prefix="sleepwright-swe-", ignore_cleanup_errors=True) as scratch:
             place = Path(scratch).resolve() / instance.repo.rpartition("/")[2]
             export(mirror, instance.base_commit, place)
             done = _Trial(instance, place, logs, environment, sandbox, grading.timeout).run(patch)
-    except (UserError, OSError, RepositoryError, NoEnvironment) as error:
+    except (UserError, OSError, ValueError) as error:  # of a row's text that cannot be written, too
         done = Grade(instance_id=id, outcome="error", problem=str(error), fault="infrastructure")
     done = done.model_copy(update={"seconds": time.monotonic() - began, "asked": asked})
     if done.outcome != "error":
@@ -156,12 +154,23 @@ class _Trial:
                 return True
             self._clean()
         if shutil.which("patch"):
-            # In the sandbox: a patch may name any path.
-            command = f"{_FUZZY} < {shlex.quote(file)}"
-            if self.sandbox.run(command, self.place, timeout=60, readable=[self.logs.resolve()]).passed:
+            if self._patch(file):
                 return True
             self._clean()
         return False
+
+    def _patch(self, file: str) -> bool:
+        """By the program that takes what git refuses, and any path that a patch names: so in the sandbox, and while
+        .git is elsewhere, whose settings name programs that git runs. A patch that makes one does not apply."""
+        git, aside = self.place / ".git", self.place.parent / "git"
+        git.rename(aside)
+        command = f"{_FUZZY} < {shlex.quote(file)}"
+        done = self.sandbox.run(command, self.place, timeout=60, readable=[self.logs.resolve()])
+        made = [path for path in self.place.rglob("*") if path.name.lower() == ".git"]
+        for path in made:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        aside.rename(git)
+        return done.passed and not made
 
     def _apply_test_patch(self) -> str:
         """What is wrong with it; "" where nothing is, or there is none: the tests are in the repository already."""

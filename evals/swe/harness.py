@@ -24,8 +24,7 @@ SUBMITTED = "submitted.jsonl"
 
 def prediction_row(instance_id: str, model: str, patch: str) -> dict[str, str]:
     """A line of predictions.jsonl. Bytes that are no UTF-8 cannot be in it: they become U+FFFD."""
-    text = patch.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return {"instance_id": instance_id, "model_name_or_path": model, "model_patch": text}
+    return {"instance_id": instance_id, "model_name_or_path": model, "model_patch": _encodable(patch)}
 
 
 def write_predictions(path: Path, rows: Iterable[Mapping[str, str]]) -> None:
@@ -43,8 +42,13 @@ def read_predictions(path: Path) -> tuple[str, dict[str, str]]:
         if not isinstance(row, dict) or not isinstance(row.get("instance_id"), str):
             raise DatasetError(f"{str(path)!r} has a prediction without an instance_id.")
         model = model or str(row.get("model_name_or_path") or "")
-        patches[row["instance_id"]] = str(row.get("model_patch") or "")
+        patches[row["instance_id"]] = _encodable(str(row.get("model_patch") or ""))
     return model or "None", patches
+
+
+def _encodable(text: str) -> str:
+    """With U+FFFD for each lone surrogate, which JSON may hold and no file."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def gold(instances: Iterable[Instance]) -> dict[str, str]:

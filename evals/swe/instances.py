@@ -13,14 +13,19 @@ from evals.errors import DatasetError
 
 def _tests(value: object) -> object:
     """A list, or, as the Hub has it, a list as JSON."""
-    return json.loads(value) if isinstance(value, str) else value
+    return _json(value) if isinstance(value, str) else value
+
+
+def _given(row: object) -> object:
+    """Without the nulls that a table has for fields that a row lacks."""
+    return {name: value for name, value in row.items() if value is not None} if isinstance(row, dict) else row
 
 
 # They become names of folders, and arguments of git.
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]
 _Repo = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$")]
 _Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$")]
-_Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value))]
+_Text = Annotated[str, BeforeValidator(str)]
 _Tests = Annotated[tuple[str, ...], BeforeValidator(_tests)]
 
 
@@ -57,7 +62,7 @@ class Instance(BaseModel):
     test_cmd: str = ""
     """What runs the repository's tests, "python" being that of its environment; "" for pytest."""
     eval_type: Literal["pass_and_fail", "fail_only", ""] = ""
-    install_config: InstallConfig = InstallConfig()
+    install_config: Annotated[InstallConfig, BeforeValidator(_given)] = InstallConfig()
 
     @property
     def test_command(self) -> str:
@@ -104,45 +109,49 @@ def read_rows(path: Path) -> Iterator[object]:
     DatasetError where the file cannot be read or holds none of these.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"The data set {str(path)!r} cannot be read: {error}.") from error
     if path.suffix != ".jsonl":
-        try:
-            rows = json.loads(text)
-        except ValueError:
-            rows = None  # JSON lines, whatever the file is called
+        rows = _json(text)
         if isinstance(rows, list):
             yield from rows
             return
-        if isinstance(rows, dict) and "instance_id" not in rows:
-            yield from rows.values()
+        if isinstance(rows, dict):
+            yield from [rows] if "instance_id" in rows else rows.values()
             return
-    for line in filter(str.strip, text.splitlines()):
-        try:
-            yield json.loads(line)
-        except ValueError:
-            yield line
+    # JSON lines, whatever the file is called. A string may hold what `splitlines` takes for the end of a line.
+    yield from map(_json, filter(str.strip, text.split("\n")))
 
 
 def load(rows: Iterable[object]) -> Dataset:
     """Sort the rows into instances and what is malformed, a second row of one id included. DatasetError for no row."""
-    instances: dict[str, Instance] = {}
-    malformed = []
+    instances: list[Instance] = []
+    malformed: list[Malformed] = []
+    seen: set[str] = set()
     for place, row in enumerate(rows, start=1):
-        id = _id(row) or f"row-{place}"
-        try:
-            instance = Instance.model_validate(row)
-        except (ValidationError, ValueError) as error:
-            malformed.append(Malformed(id, _why(error)))
+        id = _id(row)
+        if id in seen:
+            malformed.append(Malformed(f"row-{place}", f"a second row of {id!r}"))
             continue
-        if instance.instance_id in instances:
-            malformed.append(Malformed(f"row-{place}", f"a second row of {instance.instance_id!r}"))
-        else:
-            instances[instance.instance_id] = instance
+        seen |= {id} - {""}
+        try:
+            instance = Instance.model_validate(_given(row))
+            instance.model_dump_json()  # lone surrogates, which JSON may hold and no file
+            instances.append(instance)
+        except ValueError as error:
+            malformed.append(Malformed(id or f"row-{place}", _why(error)))
     if not instances and not malformed:
         raise DatasetError("The data set is empty.")
-    return Dataset(tuple(instances.values()), tuple(malformed))
+    return Dataset(tuple(instances), tuple(malformed))
+
+
+def _json(text: str) -> object:
+    """What it says; the text itself where it is no JSON, or is nested too deeply to be read."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _id(row: object) -> str:

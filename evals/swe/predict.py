@@ -20,6 +20,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Literal, NamedTuple
 
+from agent.bubblewrap import HIDE_SETTING
 from evals.errors import PredictionError
 from evals.swe import adapter
 from evals.swe.cut import cut, leaks
@@ -92,6 +93,8 @@ class Asking:
     """Of the embedded model, for the arms that have one; a served model's is named like a model."""
     test_command: str | None = None
     """In the place of the rows' own; "" for none."""
+    hidden: tuple[Path, ...] = ()
+    """What no command of the agent sees, besides the mirror, where there is a sandbox: answers are in it."""
     timeout: float = 1800.0
     """Seconds for the agent, and as many for the sleep."""
     command: tuple[str, ...] = SLEEPWRIGHT
@@ -147,7 +150,12 @@ class _Desk:
         if found := leaks(self._repository, instance.base_commit):
             raise PredictionError(f"The repository of {instance.instance_id} leaks: {found[0]}.")
         test = self._test_command(environment)
-        variables = {**os.environ, **environment.variables, "SLEEPWRIGHT_HOME": str(self.place / "memory")}
+        variables = {
+            **os.environ,
+            **environment.variables,
+            "SLEEPWRIGHT_HOME": str(self.place / "memory"),
+            HIDE_SETTING: os.pathsep.join(str(path.resolve()) for path in (mirror, *asking.hidden)),
+        }
         if asking.adapter:
             self._bring(asking.adapter, variables)
         slept = self._sleep(test, variables) if asking.arm in ("notes", "both") else None

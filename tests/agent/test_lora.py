@@ -143,6 +143,12 @@ def test_values_that_are_no_numbers_are_refused(model: Path, tmp_path: Path, val
         list(opened(tmp_path, model).updates())
 
 
+def test_changes_that_leave_no_answer_are_refused(model: Path, tmp_path: Path) -> None:
+    write_lora(tmp_path / "huge", model, alpha=1e308)
+    with pytest.raises(AdapterError, match="no answer left"):
+        Policy(model, open_lora(tmp_path / "huge", shapes_of_model(model)))
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage" * 9, b"\xff" * 64])
 def test_a_file_that_is_not_safetensors_is_refused(model: Path, tmp_path: Path, content: bytes) -> None:
     write_lora(tmp_path, model)

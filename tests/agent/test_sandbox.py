@@ -248,6 +248,21 @@ def test_bubblewrap_lets_nothing_be_written_but_the_work_tree_and_what_is_writab
 
 
 @needs_bwrap
+def test_what_is_to_be_hidden_is_empty_also_inside_what_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worktree, shown = tmp_path / "worktree", tmp_path / "shown"
+    for folder in (worktree, shown / "answers"):
+        folder.mkdir(parents=True)
+    for name in ("answers/1.patch", "rows.jsonl", "other"):
+        (shown / name).write_text("known")
+    monkeypatch.setenv("SLEEPWRIGHT_HIDE", f"{shown}/answers:{shown}/rows.jsonl:{shown}/gone:relative:")
+    command = f"ls {shown} {shown}/answers; cat {shown}/rows.jsonl {shown}/other; env | grep HIDE"
+    run = open_sandbox("bwrap").run(command, worktree, timeout=20, readable=[shown])
+    assert "1.patch" not in run.output and run.output.count("known") == 1 and "HIDE" not in run.output
+
+
+@needs_bwrap
 def test_bubblewrap_has_a_loopback_and_no_other_network(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(

@@ -51,8 +51,8 @@ def main(folder: Path) -> dict[str, Any]:
         carry_out=partial(carry_out, workers=2),
     )
     err = Console(file=StringIO())
-    predict_all(options, Agent(arm="base", command=(sys.executable, str(folder / "agent.py"))), err)
-    bench = grade_all(options, None, 120, False, err)
+    bench = predict_all(options, Agent(arm="base", command=(sys.executable, str(folder / "agent.py"))), err)
+    grade_all(options, None, 120, False, err)
     scores = bench.folder.scores
     return {
         "survived": sorted(number for number, _ in survived),

@@ -2,13 +2,11 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import pytest
 from evals.threads import carry_out
 from tests.evals.swe.examples import make_example
 from tests.evals.swe.test_predict import ANSWER
+from tests.free_ports import free_ports
 
 # It kills the Ray worker that waits for it at the second instance, the first time, and hangs.
 AGENT = """
@@ -50,12 +49,6 @@ def test_what_is_under_way_is_stopped_where_it_is_left_early() -> None:
     results.close()
 
     assert stopped == [True]
-
-
-def free_ports(number: int) -> list[int]:
-    with ExitStack() as open_:
-        sockets = [open_.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [one.getsockname()[1] for one in sockets]
 
 
 @pytest.fixture(scope="module")

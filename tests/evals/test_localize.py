@@ -9,15 +9,9 @@ from click.testing import CliRunner
 
 from agent.relevance import is_source
 from evals.cli import evaluate
-from evals.localize import (
-    Answer,
-    changed_lines,
-    gain,
-    instances,
-    mean_reciprocal_rank,
-    own_history,
-    recall_at,
-)
+from evals.localize import Answer
+from evals.localize_questions import changed_lines, instances, own_history
+from evals.localize_tables import gain, mean_reciprocal_rank, recall_at
 
 
 def commit(repo: Path, message: str, **files: str) -> str:
@@ -67,7 +61,7 @@ def test_instances_are_answered_at_their_base_commit(history: Path, tmp_path: Pa
     patch = "diff --git a/printer.py b/printer.py\n--- a/printer.py\n+++ b/printer.py\n@@ -1 +1 @@\n-x = 2\n+x = 3\n"
     row = {"instance_id": "one", "base_commit": base, "problem_statement": "The printer is wrong", "patch": patch}
     file = tmp_path / "rows.jsonl"
-    file.write_text(json.dumps(row) + "\n" + json.dumps({**row, "base_commit": "0" * 40}) + "\n")
+    file.write_text(json.dumps(row) + "\n" + json.dumps({**row, "base_commit": "0" * 40}) + "\n{broken\n7\n{}\n")
     (question,), _ = instances(history, file)
     assert (question.parent, question.right) == (base, ("printer.py",))
 

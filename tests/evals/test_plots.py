@@ -51,6 +51,14 @@ def test_each_kind_is_drawn(chart: Chart, tmp_path: Path) -> None:
     assert drawn.tag.endswith("svg") and len(list(drawn.iter())) > 50
 
 
+def test_odd_labels_are_text(tmp_path: Path) -> None:
+    odd = ("a_b^c$ $x", "$\\frac{a}", "\u6f22 \x07 <b>" + "long " * 60)
+
+    plots.draw(BARS.model_copy(update={"title": odd[0], "categories": odd}), tmp_path)
+
+    assert ElementTree.parse(tmp_path / "bars.svg").getroot().tag.endswith("svg")
+
+
 def test_equal_charts_give_equal_files(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()

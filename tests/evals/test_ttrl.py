@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from evals.cli import evaluate
 from evals.passk import Studied, Surprise
-from evals.passk_tables import bins, crossover, curve_mean, of, solved
+from evals.passk_tables import bins, crossover, curve, curve_mean, of, solved
 from evals.passk_tables import tables as study
 from evals.run_folder import RunConfig, RunFolder
 from evals.ttrl import BASE, COLLAPSE, Asked, Split, Trained, chart, measured, tables
@@ -97,6 +97,13 @@ def test_new_is_only_what_the_base_does_not_solve_when_asked_more_often() -> Non
     assert found.flipped_right == ("0:a",)
 
 
+def test_an_exercise_that_three_seeds_asked_is_not_three() -> None:
+    once = {row.poll.exercise: row for row in STUDIED if row.arm == BASE and not row.top_up}
+    thrice = {f"{seed}:{name}": row for seed in range(3) for name, row in once.items()}
+    mean, ends = curve(once, 2)
+    assert [curve(thrice, 2)[0], *curve(thrice, 2)[1]] == pytest.approx([mean, *ends])
+
+
 def test_the_crossover_is_the_first_k_at_which_the_base_is_as_good() -> None:
     sharp = [studied("TTRL", "a", 8), studied("TTRL", "b", 0)]
     broad = [studied(BASE, "a", 3), studied(BASE, "b", 3)]
@@ -136,6 +143,15 @@ def test_a_kept_run_is_read_again_without_a_model(tmp_path: Path, command: str) 
     done = CliRunner().invoke(evaluate, [command, "--from", str(folder.path)])
     assert done.exit_code == 0, done.output
     assert "TTRL" in done.output and (folder.path / "tables").exists()
+
+
+@pytest.mark.parametrize("command", ["ttrl", "passk"])
+def test_a_run_of_another_command_and_one_without_answers_are_refused(tmp_path: Path, command: str) -> None:
+    for name in ("swe", command):
+        RunFolder.begin(tmp_path / name, RunConfig.of(name, "x", {"task": "sorting"}))
+    asked = [CliRunner().invoke(evaluate, [command, "--from", str(tmp_path / name)]) for name in ("swe", command)]
+    assert "holds a run of `eval swe`" in str(asked[0].exception)
+    assert "has no answers" in str(asked[1].exception)
 
 
 def test_an_unknown_arm_is_named_with_those_that_there_are() -> None:

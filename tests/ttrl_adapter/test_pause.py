@@ -21,6 +21,7 @@ from memory.file_lock import is_locked
 from memory.home import MemoryHome
 from memory.serving import Serving, read_serving
 from tests.agent.lora_examples import write_lora
+from tests.free_ports import free_ports
 from tests.ttrl_adapter.stand_in import vllm_environment
 from tests.ttrl_adapter.test_cli import PASSED, trained_round
 from ttrl_adapter.cli import train
@@ -28,7 +29,6 @@ from ttrl_adapter.registry import Registry
 from ttrl_adapter.round import VERDICT
 from ttrl_adapter.training import PYTHON_SETTING
 from ttrl_adapter.vllm_client import VllmClient
-from ttrl_adapter.vllm_process import free_port
 
 # A trainer whose adapter was trained before; as the real one, it ends with who started it. `went` tells that it is
 # under way, and what it has found at the port.
@@ -55,7 +55,7 @@ class Place:
     """A repository with a server, and a round that has its exercises."""
 
     def __init__(self, repo: Path, folder: Path, environment: Path) -> None:
-        self.repo, self.folder, self.port = repo, folder, free_port()
+        self.repo, self.folder, self.port = repo, folder, free_ports(1)[0]
         self.home = MemoryHome.for_repository(Repository.open(repo).common_dir)
         options = ["--vllm", str(environment), "--port", str(self.port), "--json", "--repo", str(repo)]
         command = [sys.executable, "-m", "agent.cli", "serve", *options]

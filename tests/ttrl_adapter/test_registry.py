@@ -11,14 +11,17 @@ from pathlib import Path
 import pytest
 
 from agent.errors import AdapterError
+from agent.model_name import EMBEDDED
+from agent.policy import SHIPPED
 from memory.adapters import active_adapter, history, hold_active
 from memory.errors import StoreError, UserError
+from memory.file_lock import is_locked
 from memory.home import MemoryHome
 from memory.records import Verdict
 from tests.agent.lora_examples import write_lora
 from tests.agent.test_policy import make_model
 from ttrl_adapter.registry import Registry
-from ttrl_adapter.training_lock import TrainerBusy, is_training, training_lock
+from ttrl_adapter.training_lock import TrainerBusy, training_lock
 
 PASSED = Verdict(passed=True, numbers={"pass@1": 0.5})
 
@@ -186,6 +189,28 @@ def test_an_adapter_of_another_model_is_refused(registry: Registry, model: Path,
     assert registry.entries() == [] and not list(registry.home.adapters.glob(".*"))
 
 
+def test_an_adapter_that_leaves_the_embedded_model_no_answer_is_not_promoted(
+    registry: Registry, tmp_path: Path
+) -> None:
+    write_lora(tmp_path / "huge", SHIPPED, alpha=1e308)
+    id = registry.publish(tmp_path / "huge", SHIPPED, base=EMBEDDED).record.id
+    with pytest.raises(AdapterError, match="so large that the model has no answer"):
+        registry.promote(id, anyway=True)
+    assert registry.active(EMBEDDED) is None
+
+
+def test_a_base_model_without_weights_is_named(registry: Registry, model: Path, tmp_path: Path) -> None:
+    write_lora(tmp_path / "good", model)
+    with pytest.raises(UserError, match="base model in .*empty.* cannot be read"):
+        registry.publish(tmp_path / "good", tmp_path / "empty", base="empty")
+
+
+def test_an_adapter_without_its_record_is_broken(registry: Registry, model: Path) -> None:
+    id = publish(registry, model)
+    (registry.home.adapters / id / "adapter.json").unlink()
+    assert registry.entry(id).state == "broken" and "adapter.json cannot be read" in registry.entry(id).problem
+
+
 def test_an_adapter_whose_base_model_changed_is_refused(registry: Registry, tmp_path: Path) -> None:
     model = make_model(tmp_path / "model")
     id = publish(registry, model)
@@ -283,12 +308,12 @@ def test_what_is_active_is_read_without_the_registry(registry: Registry, model: 
 
 
 def test_two_trainers_at_once_are_one_and_an_error(home: MemoryHome) -> None:
-    assert not is_training(home)
+    assert not is_locked(home.training)
     with training_lock(home):
-        assert is_training(home)
+        assert is_locked(home.training)
         with pytest.raises(TrainerBusy, match=rf"process {os.getpid()}"), training_lock(home):
             pass
-    assert not is_training(home)
+    assert not is_locked(home.training)
     with training_lock(home):
         pass
 

@@ -1,9 +1,11 @@
 """A round from its pool to its verdict. The training itself is in test_train.py: here its adapter is there already."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from agent.errors import AdapterError
 from agent.policy import SHIPPED
 from memory.home import MemoryHome
 from tests.agent.lora_examples import write_lora
@@ -75,6 +77,19 @@ def test_too_little_to_learn_from_or_to_judge_by_is_said_and_nothing_is_trained(
     unjudged = run_round(tmp_path / "b", lambda: Pool(pool.exercises, pool.canaries[:3]), [], context())
     assert unjudged.adapter is None and "too small" in unjudged.verdict.reasons[0]
     assert not (tmp_path / "a" / "training").exists()
+
+
+def test_a_training_that_diverged_is_rejected_and_a_broken_active_adapter_is_told(folder: Path, tmp_path: Path) -> None:
+    for name in ("diverged", "whole"):
+        shutil.copytree(folder, tmp_path / name)
+        for file in (VERDICT, "polls.json"):
+            (tmp_path / name / file).unlink()
+    broken = tmp_path / "diverged" / "training" / "adapter"
+    write_lora(broken, SHIPPED, alpha=1e308)
+    result = run_round(tmp_path / "diverged", never, [], context())
+    assert result.adapter is None and "diverged: its changes are so large" in result.verdict.reasons[0]
+    with pytest.raises(AdapterError, match="no answer left"):
+        run_round(tmp_path / "whole", never, [], context(active=broken))
 
 
 def test_up_to_half_of_a_round_are_exercises_of_earlier_ones(pool: Pool) -> None:

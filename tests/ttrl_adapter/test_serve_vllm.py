@@ -31,6 +31,7 @@ from memory.adapters import history
 from memory.home import MemoryHome
 from memory.serving import read_serving
 from tests.agent.lora_examples import write_lora
+from tests.free_ports import free_ports
 from tests.ttrl_adapter.exercises import area
 from tests.ttrl_adapter.test_round import FUNCTIONS as POOL
 from ttrl_adapter.pool import self_made
@@ -41,7 +42,6 @@ from ttrl_adapter.served_sampler import ServedSampler
 from ttrl_adapter.server_pause import server_paused
 from ttrl_adapter.training import prepare, run
 from ttrl_adapter.vllm_client import ServerError, VllmClient
-from ttrl_adapter.vllm_process import free_port
 from ttrl_adapter.voting import Sampler, poll
 
 pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1200)]
@@ -145,7 +145,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     repo = folder / "shop"
     repo.mkdir()
     subprocess.run(["git", "init", "--quiet"], cwd=repo, check=True)
-    place = Place(repo, folder / "surroundings", free_port())
+    place = Place(repo, folder / "surroundings", free_ports(1)[0])
     place.surroundings.mkdir()
     for number, rank in enumerate((16, 16, 8, 32)):
         write_lora(folder / "trained", SHIPPED, rank=rank, alpha=2 * rank, size=0.1, seed=number)
@@ -416,7 +416,7 @@ def test_the_machine_is_given_to_who_trains_and_the_server_comes_back(place: Pla
 
 
 def test_two_do_not_serve_one_repository(place: Place) -> None:
-    command = place.command("serve", "--port", str(free_port()), "--vllm", str(PYTHON), "--repo", str(place.repo))
+    command = place.command("serve", "--port", str(free_ports(1)[0]), "--vllm", str(PYTHON), "--repo", str(place.repo))
     second = subprocess.run(command, capture_output=True, text=True, env=place.environment, cwd=ROOT)
     assert second.returncode == 2 and "running for this repository already" in second.stderr
 

@@ -10,12 +10,12 @@ from memory.errors import UserError
 from memory.home import MemoryHome
 from tests.agent.lora_examples import write_lora
 from tests.agent.test_policy import make_model
+from tests.free_ports import free_ports
 from tests.ttrl_adapter.failing_server import Answer, FailingServer, failing_server
 from ttrl_adapter import swap
 from ttrl_adapter.registry import Registry
 from ttrl_adapter.swap import Server
 from ttrl_adapter.vllm_client import ServerError, VllmClient
-from ttrl_adapter.vllm_process import free_port
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_the_same_name_is_never_loaded_twice(registry: Registry, state: FailingS
 
 
 def test_no_server_is_a_clear_error(registry: Registry, model: Path) -> None:
-    with VllmClient(f"http://127.0.0.1:{free_port()}/v1", "") as client:
+    with VllmClient(f"http://127.0.0.1:{free_ports(1)[0]}/v1", "") as client:
         with pytest.raises(ServerError, match="No server answers at"):
             swap.promote(registry, "v0001", Server(client, str(model)), anyway=True)
     assert registry.active(str(model)) is None

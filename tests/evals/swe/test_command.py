@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from evals.cli import evaluate
+from evals.run_folder import RunConfig, RunFolder
 from tests.evals.swe.examples import FIX, Example, make_example
 from tests.evals.swe.test_predict import ANSWER
 
@@ -31,10 +32,14 @@ def write_rows(example: Example, *rows: object) -> Path:
     return file
 
 
-def grade(example: Example, rows: Path, predictions: str, *more: str) -> dict[str, Any]:
+def invoke(example: Example, rows: Path, predictions: str) -> Result:
     out = example.mirrors.parent / "out"
-    options = ["--dataset", str(rows), "--repos", str(example.mirrors), "--env", "current", "--out", str(out), *more]
-    done = CliRunner().invoke(evaluate, ["swe", "grade", "--predictions", predictions, "--json", *options])
+    options = ["--dataset", str(rows), "--repos", str(example.mirrors), "--env", "current", "--out", str(out)]
+    return CliRunner().invoke(evaluate, ["swe", "grade", "--predictions", predictions, "--json", *options])
+
+
+def grade(example: Example, rows: Path, predictions: str) -> dict[str, Any]:
+    done = invoke(example, rows, predictions)
     assert done.exit_code == 0, (done.output, done.exception)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -77,6 +82,46 @@ def test_gold_is_a_prediction(example: Example) -> None:
     found = grade(example, write_rows(example, example.instance.row), "gold")
 
     assert found["resolved_ids"] == ["tiny__calc-1"]
+    assert grade(example, write_rows(example, example.instance.row), "gold") == found
+
+
+@pytest.mark.parametrize("predicts", [False, True])
+def test_grades_of_another_model_do_not_mix_with_those_of_a_folder(example: Example, predicts: bool) -> None:
+    rows, out = write_rows(example, example.instance.row), example.mirrors.parent / "out"
+    mine = {"instance_id": "tiny__calc-1", "model_name_or_path": "mine", "model_patch": "\ud800"}
+    (example.mirrors.parent / "mine.jsonl").write_text(json.dumps(mine))
+    assert grade(example, rows, str(example.mirrors.parent / "mine.jsonl"))["error_ids"] == ["tiny__calc-1"]
+    if predicts:
+        (out / "predictions.jsonl").write_text(json.dumps(mine))
+
+    assert "name another folder" in str(invoke(example, rows, "gold").exception)
+    assert not list(out.glob("gold.*"))
+
+
+def test_grades_do_not_go_into_the_folder_of_another_command(example: Example) -> None:
+    out = example.mirrors.parent / "out"
+    RunFolder.begin(out, RunConfig.of("localize", label="HEAD"))
+
+    done = invoke(example, write_rows(example, example.instance.row), "gold")
+
+    assert "holds another run of `eval localize`" in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [({}, "embedded"), ({"BASE_URL": "http://127.0.0.1:9/v1"}, "served"), ({"MODEL": "a/b"}, "a--b")],
+)
+def test_predictions_bear_the_name_of_the_model_that_the_agent_asks(
+    example: Example, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], name: str
+) -> None:
+    for variable, value in environment.items():
+        monkeypatch.setenv(f"SLEEPWRIGHT_{variable}", value)
+    rows, out = write_rows(example, example.instance.row | {"base_commit": "0" * 40}), example.mirrors.parent / "out"
+    options = ["--dataset", str(rows), "--repos", str(example.mirrors), "--env", "current", "--out", str(out)]
+
+    CliRunner().invoke(evaluate, ["swe", "predict", *options], catch_exceptions=False)
+
+    assert json.loads((out / "predictions.jsonl").read_text())["model_name_or_path"] == f"sleepwright-base-{name}"
 
 
 def test_without_docker_the_harness_says_so(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,6 +132,26 @@ def test_without_docker_the_harness_says_so(example: Example, monkeypatch: pytes
     done = CliRunner().invoke(evaluate, ["swe", "grade", "--predictions", "gold", "--harness", *options])
 
     assert "grade without --harness" in str(done.exception)
+
+
+def test_an_interrupted_grading_does_not_wait_for_tests_that_hang(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    hidden = f"import time\n\n\ndef test_add():\n    open({str(begun)!r}, 'w').close()\n    time.sleep(600)\n"
+    example = make_example(tmp_path, hidden=hidden)
+    rows, out = write_rows(example, example.instance.row), tmp_path / "out"
+    options = ["--dataset", str(rows), "--repos", str(example.mirrors), "--env", "current", "--out", str(out)]
+    options += ["--predictions", "gold", "--sandbox", "none"]
+    command = [sys.executable, "-m", "agent.cli", "eval", "swe", "grade", *options]
+    with subprocess.Popen(command, cwd=HERE.parents[2], stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not begun.exists():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        try:
+            assert process.wait(30) == 130
+        finally:
+            process.kill()
 
 
 def test_a_killed_evaluation_goes_on_where_it_was(example: Example) -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,27 @@ def test_a_patch_that_does_not_apply_is_an_error(example: Example) -> None:
     made = graded(example, FIX.replace("return a - b", "return a * b"))
 
     assert (made.outcome, made.problem) == ("error", "the patch does not apply")
+
+
+@pytest.mark.parametrize("place", [".git/config", ".git/modules/x/config", "vendored/.git/config"])
+def test_a_patch_of_what_git_would_run_does_not_apply(example: Example, place: str) -> None:
+    mark = example.mirrors.parent / "ran"
+    hunk = "@@ -1,1 +1,2 @@\n [core]\n" if place == ".git/config" else "@@ -0,0 +1,2 @@\n+[core]\n"
+    rigged = f"{FIX}--- a/{place}\n+++ b/{place}\n{hunk}+\tfsmonitor = touch {mark}; false\n"
+
+    assert graded(example, rigged).problem == "the patch does not apply"
+    assert not mark.exists()
+
+
+def test_a_patch_in_which_git_finds_a_fault_may_still_apply(example: Example) -> None:
+    fuzzy = FIX.replace("@@ -1,2 +1,2 @@\n def add(a, b):", "@@ -1,2 +1,2 @@\n def add(a, b, c):")
+
+    assert graded(example, fuzzy).outcome == "resolved"
+
+
+@pytest.mark.parametrize("odd", [{"test_patch": FIX + "\ud800"}, {"FAIL_TO_PASS": ["tests/\ud800.py::x", "a\0::b"]}])
+def test_a_row_that_cannot_be_written_down_is_an_error(tmp_path: Path, odd: dict[str, Any]) -> None:
+    assert graded(make_example(tmp_path, **odd), FIX).outcome == "error"
 
 
 def test_edits_of_tests_are_undone(example: Example) -> None:

@@ -42,7 +42,8 @@ def ask(example: Example, body: str, **more: Any) -> Prediction:
         f"seen = pathlib.Path({str(folder)!r}) / f'seen-{{sys.argv[1]}}'\n"
         "log = subprocess.run(['git', 'log', '--all', '--format=%s'], cwd=repository, capture_output=True, text=True)\n"
         "about = {'arguments': sys.argv[1:], 'stdin': sys.stdin.read(), 'log': log.stdout,\n"
-        "         'home': os.environ['SLEEPWRIGHT_HOME'], 'files': sorted(p.name for p in repository.iterdir())}\n"
+        "         'home': os.environ['SLEEPWRIGHT_HOME'], 'hidden': os.environ['SLEEPWRIGHT_HIDE'].split(':'),\n"
+        "         'files': sorted(p.name for p in repository.iterdir())}\n"
         f"seen.write_text(json.dumps(about))\n{body}\n"
     )
     asking = Asking(
@@ -83,6 +84,13 @@ def test_the_agent_gets_the_problem_the_history_up_to_the_base_and_no_hidden_tes
     arguments = " ".join(found["arguments"])
     assert "--json --no-apply" in arguments and "--seed 3" in arguments
     assert "-m pytest -q" in arguments and "test_calc" not in arguments
+
+
+def test_where_answers_are_is_hidden_from_the_commands_of_the_agent(example: Example, tmp_path: Path) -> None:
+    ask(example, SLEEPS, arm="notes", hidden=(tmp_path / "rows.jsonl",))
+
+    assert seen(example, "run")["hidden"] == [str(example.repository), str(tmp_path / "rows.jsonl")]
+    assert seen(example, "sleep")["hidden"] == seen(example, "run")["hidden"]
 
 
 def test_the_notes_arm_sleeps_first_with_the_same_memory_and_budget(example: Example) -> None:
