@@ -141,14 +141,14 @@ class ChatStream:
             return False
         try:
             chunk = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unreadable("broken JSON in the stream", retry=True) from None
         return self._read_chunk(chunk)
 
     def _read_whole(self, text: str) -> None:
         try:
             self._read_chunk(json.loads(text))
-        except ValueError:
+        except (ValueError, RecursionError):
             what = "a web page" if is_web_page(text) else "nothing" if not text.strip() else "no JSON"
             raise Unreadable(what, retry=not text.strip()) from None
 
@@ -161,13 +161,15 @@ class ChatStream:
         if isinstance(usage := chunk.get("usage"), dict):
             counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
             self.usage = Usage(*(count if isinstance(count, int) and count > 0 else None for count in counts))
-        choices = chunk.get("choices")
-        return any([self._read_choice(choice) for choice in choices or () if isinstance(choice, dict)])
+        said = chunk.get("choices")
+        choices = said if isinstance(said, list) else []
+        return any([self._read_choice(choice) for choice in choices if isinstance(choice, dict)])
 
     def _read_choice(self, data: dict[str, Any]) -> bool:
         index = data.get("index")
         choice = self.choices.setdefault(index if isinstance(index, int) else 0, Choice())
-        delta = data.get("delta") or data.get("message") or {}
+        said = data.get("delta") or data.get("message")
+        delta: dict[str, Any] = said if isinstance(said, dict) else {}
         text = _text(delta.get("content")) or _text(data.get("text"))
         reasoning = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
         choice.parts.append(text)
