@@ -98,7 +98,7 @@ def propose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
         answers = [replace(proposal, tokens=Tokens(), seconds=0.0, skipped=0) for proposal in proposals]
         known = state["localisation"].known_to_fail
         outcomes = {
-            answer: _unless_known(candidate(answer, context.repository, worktree, task.snapshot), known)
+            answer: _unless_known(candidate(answer, context.repository, worktree, task), known)
             for answer in dict.fromkeys(answers)
         }
     candidates = tuple(
