@@ -101,9 +101,9 @@ class Toolbox:
         try:
             observation = self._tools[call.name](**call.arguments)
         except EditRefused as refusal:
-            return Observation(f"Refused, nothing was done: {refusal}.", failed=True)
+            observation = Observation(f"Refused, nothing was done: {refusal}.", failed=True)
         except OSError as error:
-            return Observation(f"It failed: {error.strerror or error}.", failed=True)
+            observation = Observation(f"It failed: {error.strerror or error}.", failed=True)
         rules = "".join(self.rules_on_the_way(call.arguments))
         return observation._replace(text=shortened(observation.text) + rules)
 
@@ -115,10 +115,10 @@ class Toolbox:
         found = []
         for depth in range(1, len(parts)):
             rules = "/".join([*parts[:depth], RULES])
-            if rules in self._rules_shown or not (self._worktree / rules).is_file():
-                continue
-            self._rules_shown.add(rules)
             try:
+                if rules in self._rules_shown or not (self._worktree / rules).is_file():
+                    continue
+                self._rules_shown.add(rules)
                 text = files.locate_any(self._worktree, rules).read_text("utf-8", "replace")
             except (EditRefused, OSError):
                 continue

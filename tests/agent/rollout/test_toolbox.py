@@ -109,6 +109,17 @@ def test_a_file_of_rules_is_quoted_once_on_the_way(tools: Toolbox, worktree: Pat
     assert "AGENTS.md" not in tools.use(call("read", path="src/deep/a.py")).text
 
 
+def test_rules_are_quoted_where_a_call_is_refused_too(tools: Toolbox, worktree: Path) -> None:
+    (worktree / "src").mkdir()
+    (worktree / "src" / "AGENTS.md").write_text("Be brief.\n")
+    found = tools.use(call("edit", path="src/gone.py", old="x", new="y"))
+    assert found.failed and "Be brief." in found.text
+
+
+def test_below_a_folder_of_no_possible_name_are_no_rules(tools: Toolbox) -> None:
+    assert tools.rules_on_the_way({"path": "x" * 5000 + "/a.py"}) == []
+
+
 def test_rules_that_lead_out_of_the_repository_are_not_shown(tools: Toolbox, worktree: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     (worktree / "src").mkdir()
