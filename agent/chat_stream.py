@@ -4,11 +4,13 @@ Tolerant: no usage, null content, missing indices, whole messages instead of del
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from agent.chat import ToolCall, count_tokens
+from agent.chat import Reply, ToolCall, count_tokens, without_reasoning
 from agent.endpoint import is_web_page
+from memory.records import Tokens
 
 _LARGEST = 64 * 1024 * 1024
 """Bytes; no answer is larger."""
@@ -180,6 +182,21 @@ class ChatStream:
         if isinstance(finish := data.get("finish_reason"), str):
             choice.finish = finish
         return bool(text or reasoning or called)
+
+
+def replies_of(done: Sequence[Choice], spent: Tokens, lost: Tokens, seconds: float) -> list[Reply]:
+    """The tokens of the request shared out: the completion by length, the rest and what was lost to the first."""
+    weights = [max(1, choice.tokens) for choice in done]
+    shares = [spent.completion * weight // sum(weights) for weight in weights]
+    replies = []
+    for i, (choice, share) in enumerate(zip(done, shares, strict=True)):
+        tokens = Tokens(completion=share)
+        if i == 0:
+            rest = spent.model_copy(update={"completion": spent.completion - sum(shares)})
+            tokens += rest + lost
+        text, finish = without_reasoning(choice.text), choice.finish or "stop"
+        replies.append(Reply(text, finish, tokens, seconds / len(done), choice.calls))
+    return replies
 
 
 def _calls(delta: dict[str, Any]) -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ import trustme
 from agent.chat import Live, Message
 from agent.errors import ConfigError, ContextExceeded, ModelError
 from agent.limits import Limits
-from agent.openai_model import OpenAIModel, Patience
+from agent.listening import Patience
+from agent.openai_model import OpenAIModel
 from agent.scripted_server import Body, Scripted, ScriptedServer, error, web_page
 from memory.records import Tokens
 

@@ -8,8 +8,9 @@ import pytest
 
 from agent.chat import Live
 from agent.deadline import Deadline
+from agent.listening import Patience
 from agent.localise import Localisation
-from agent.openai_model import OpenAIModel, Patience
+from agent.openai_model import OpenAIModel
 from agent.permissions import Permissions
 from agent.rollout.proposer import RolloutProposer
 from agent.rollout.toolbox import Toolbox, Workplace
