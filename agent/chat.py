@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from memory.records import Tokens
 
@@ -83,6 +83,22 @@ def count_tokens(text: str) -> int:
 def count_prompt(messages: Sequence[Message]) -> int:
     """Roughly the prompt tokens of a conversation."""
     return sum(message.tokens for message in messages)
+
+
+def as_sent(message: Message) -> dict[str, Any]:
+    """A turn as OpenAI's API has it."""
+    sent: dict[str, Any] = {"role": message.role, "content": writable(message.content)}
+    if message.calls:
+        sent["tool_calls"] = [
+            {"id": id, "type": "function", "function": {"name": name, "arguments": writable(arguments)}}
+            for id, name, arguments in message.calls
+        ]
+    return {**sent, "tool_call_id": message.call_id} if message.call_id else sent
+
+
+def writable(text: str) -> str:
+    """Without lone surrogates, which stand for bytes that are not UTF-8."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def without_reasoning(text: str) -> str:

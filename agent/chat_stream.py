@@ -4,11 +4,13 @@ Tolerant: no usage, null content, missing indices, whole messages instead of del
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from agent.chat import ToolCall, count_tokens
+from agent.chat import Reply, ToolCall, count_tokens, without_reasoning
 from agent.endpoint import is_web_page
+from memory.records import Tokens
 
 _LARGEST = 64 * 1024 * 1024
 """Bytes; no answer is larger."""
@@ -141,14 +143,14 @@ class ChatStream:
             return False
         try:
             chunk = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unreadable("broken JSON in the stream", retry=True) from None
         return self._read_chunk(chunk)
 
     def _read_whole(self, text: str) -> None:
         try:
             self._read_chunk(json.loads(text))
-        except ValueError:
+        except (ValueError, RecursionError):
             what = "a web page" if is_web_page(text) else "nothing" if not text.strip() else "no JSON"
             raise Unreadable(what, retry=not text.strip()) from None
 
@@ -161,13 +163,15 @@ class ChatStream:
         if isinstance(usage := chunk.get("usage"), dict):
             counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
             self.usage = Usage(*(count if isinstance(count, int) and count > 0 else None for count in counts))
-        choices = chunk.get("choices")
-        return any([self._read_choice(choice) for choice in choices or () if isinstance(choice, dict)])
+        said = chunk.get("choices")
+        choices = said if isinstance(said, list) else []
+        return any([self._read_choice(choice) for choice in choices if isinstance(choice, dict)])
 
     def _read_choice(self, data: dict[str, Any]) -> bool:
         index = data.get("index")
         choice = self.choices.setdefault(index if isinstance(index, int) else 0, Choice())
-        delta = data.get("delta") or data.get("message") or {}
+        said = data.get("delta") or data.get("message")
+        delta: dict[str, Any] = said if isinstance(said, dict) else {}
         text = _text(delta.get("content")) or _text(data.get("text"))
         reasoning = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
         choice.parts.append(text)
@@ -178,6 +182,21 @@ class ChatStream:
         if isinstance(finish := data.get("finish_reason"), str):
             choice.finish = finish
         return bool(text or reasoning or called)
+
+
+def replies_of(done: Sequence[Choice], spent: Tokens, lost: Tokens, seconds: float) -> list[Reply]:
+    """The tokens of the request shared out: the completion by length, the rest and what was lost to the first."""
+    weights = [max(1, choice.tokens) for choice in done]
+    shares = [spent.completion * weight // sum(weights) for weight in weights]
+    replies = []
+    for i, (choice, share) in enumerate(zip(done, shares, strict=True)):
+        tokens = Tokens(completion=share)
+        if i == 0:
+            rest = spent.model_copy(update={"completion": spent.completion - sum(shares)})
+            tokens += rest + lost
+        text, finish = without_reasoning(choice.text), choice.finish or "stop"
+        replies.append(Reply(text, finish, tokens, seconds / len(done), choice.calls))
+    return replies
 
 
 def _calls(delta: dict[str, Any]) -> list[dict[str, Any]]:

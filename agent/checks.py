@@ -4,18 +4,22 @@ The tests are those of the snapshot. Where a candidate has edited or deleted tes
 the test command runs.
 """
 
+import ast
 import os
 import re
+import shlex
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from agent.lint import MAX_SIZE, new_problems
 from agent.sandbox import Sandbox
 from memory.records import Check
+
+_EXITS = ("SystemExit", "exit", "_exit")
 
 Original = Callable[[str], bytes | None]
 """A file's content at the snapshot, None if it was not there; called with a path relative to the repository."""
@@ -49,14 +53,62 @@ def check(
     if problems or test_command is None:
         return Check(problems=tuple(problems[:MAX_PROBLEMS]))
     with ExitStack() as restored:
-        for path in touches_tests(changed, original):
+        for path in touches_tests(changed, original, test_command):
             restored.enter_context(_as_it_was(worktree, path, original(path) or b""))
         return Check(tests=sandbox.run(test_command, worktree, timeout=timeout, readable=readable))
 
 
-def touches_tests(changed: Sequence[str], original: Original) -> tuple[str, ...]:
-    """The test files of the snapshot among the changed paths."""
-    return tuple(path for path in changed if is_test_file(path) and original(path) is not None)
+def touches_tests(changed: Sequence[str], original: Original, test_command: str | None) -> tuple[str, ...]:
+    """The test files of the snapshot among the changed paths, by convention or by what the test command says."""
+    judges = judging_scripts(test_command, original, changed)
+    return tuple(path for path in changed if path in judges or (is_test_file(path) and original(path) is not None))
+
+
+def judging_scripts(
+    test_command: str | None, original: Original, among: Collection[str] | None = None
+) -> frozenset[str]:
+    """The scripts that a test command names and that are a test whatever their name, as far as they are `among` these.
+
+    A shell script that it runs, and Python that imports code of the repository and asserts something, or exits. What
+    imports nothing may hold the code that is tested, as with doctest.
+    """
+    try:
+        words = shlex.split(test_command or "")
+    except ValueError:
+        return frozenset()
+    found = set()
+    for before, word in zip(["", *words], words, strict=False):
+        path = os.path.normpath(word.partition("::")[0].rstrip(";"))
+        if path.startswith(("/", "..")) or (among is not None and path not in among):
+            continue
+        is_run = before.rpartition("/")[2] in ("", "sh", "bash", "dash", "zsh", "&&", "||") or before.endswith(";")
+        if path.endswith(".py") and "doctest" not in (test_command or ""):
+            is_judge = (content := original(path)) is not None and _judges(path, content, original)
+        else:
+            is_judge = is_run and path.endswith(".sh") and original(path) is not None
+        if is_judge:
+            found.add(path)
+    return frozenset(found)
+
+
+def _judges(path: str, content: bytes, original: Original) -> bool:
+    """Whether a Python file imports code of the repository, and asserts something or exits."""
+    try:
+        nodes = list(ast.walk(ast.parse(content)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    modules = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    folders = ("", "src/", f"{os.path.dirname(path)}/".removeprefix("/"))
+    endings = (".py", "/__init__.py")
+    uses_code = any(
+        original(folder + name.replace(".", "/") + ending) is not None
+        for name in modules
+        for folder in dict.fromkeys(folders)
+        for ending in endings
+    )
+    names = {getattr(node, "id", getattr(node, "attr", "")) for node in nodes}
+    return uses_code and (any(isinstance(node, ast.Assert) for node in nodes) or not names.isdisjoint(_EXITS))
 
 
 def is_test_file(path: str) -> bool:

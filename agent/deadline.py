@@ -1,6 +1,13 @@
-"""When a run has to end: at a time, or at once because its user interrupted it."""
+"""When a run has to end: at a time, or at once because its user interrupted it.
 
+Ctrl-C, SIGTERM and SIGHUP are a request to end, which whoever works grants between two steps.
+"""
+
+import signal
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 
 class Deadline:
@@ -24,3 +31,26 @@ class Deadline:
     @property
     def passed(self) -> bool:
         return self.left() == 0.0
+
+
+@contextmanager
+def interruptible(*stops: Callable[[], None]) -> Iterator[None]:
+    """While in the block, a signal calls `stops`, which end what runs in all threads; these remove their worktrees and
+    raise KeyboardInterrupt. The handler itself does not: an exception in the middle of starting a process would lose
+    it. Only a second signal, where something hangs, is that rude."""
+    is_stopped = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal is_stopped
+        if is_stopped:
+            raise KeyboardInterrupt
+        is_stopped = True
+        for each in stops:
+            each()
+
+    before = {name: signal.signal(name, stop) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)

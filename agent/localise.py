@@ -75,7 +75,7 @@ def localise(
     Without a test command, or where nothing fails, the suspects are what the request names, perhaps none. Where it
     names some of the failing tests and the command can leave the others out, it is about those.
     """
-    source = Source(worktree)
+    source = Source(worktree, test_command)
     named = named_places(request, source)
     run = probed_run(worktree, test_command, sandbox, timeout, readable) if test_command else None
     if run is None or not run.failures:

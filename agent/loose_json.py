@@ -69,7 +69,10 @@ class _Reader:
             return self._string()
         if number := _NUMBER.match(self.text, self.position):
             self.position = number.end()
-            return float(number[0]) if set(number[0]) & set(".eE") else int(number[0])
+            try:
+                return float(number[0]) if set(number[0]) & set(".eE") else int(number[0])
+            except ValueError:  # Python reads whole numbers of a few thousand digits at most
+                raise NotJson("a number has too many digits") from None
         word = _WORD.match(self.text, self.position)
         if word and word[0] in _CONSTANTS:
             self.position = word.end()

@@ -98,7 +98,7 @@ def propose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
         answers = [replace(proposal, tokens=Tokens(), seconds=0.0, skipped=0) for proposal in proposals]
         known = state["localisation"].known_to_fail
         outcomes = {
-            answer: _unless_known(candidate(answer, context.repository, worktree, task.snapshot), known)
+            answer: _unless_known(candidate(answer, context.repository, worktree, task), known)
             for answer in dict.fromkeys(answers)
         }
     candidates = tuple(
@@ -190,8 +190,10 @@ def _unless_known(found: Candidate, known_to_fail: frozenset[str]) -> Candidate:
 
 
 def _sample(context: AgentContext, task: Task, worktree: Path, localisation: Localisation) -> Sequence[Proposal]:
+    reserve = _seconds_for_a_check(context, localisation)
+
     def progress(done: int) -> None:
-        if context.deadline.passed:
+        if context.deadline.left() <= reserve:
             raise OutOfTime
         context.progress.step("propose", done, context.candidates)
 
@@ -200,6 +202,13 @@ def _sample(context: AgentContext, task: Task, worktree: Path, localisation: Loc
         return context.proposer.propose(task, worktree, localisation, context.candidates, context.seed, progress)
     except OutOfTime:
         return ()
+
+
+def _seconds_for_a_check(context: AgentContext, localisation: Localisation) -> float:
+    """What the model is not given of the run's time, so that what it has by then can still win."""
+    if localisation.tests is None:
+        return 0.0
+    return min(1.0 + 2.0 * localisation.tests.seconds, context.deadline.left() / 5)
 
 
 def _status(candidates: Sequence[Candidate], vote: Vote, test_command: str | None) -> Status:

@@ -1,7 +1,7 @@
 """The model client: any endpoint that speaks OpenAI's chat API. The one file that knows the `openai` package.
 
-A request streams in a thread of its own; the caller's thread waits, so that silence before the first token, a stall
-and the end of the run can be told apart. The package's own retries are off: ours are the only ones.
+A request streams in a thread of its own, for which the caller's thread waits (listening.py). The package's own retries
+are off: ours are the only ones.
 
 What files hold goes out as it is, also where it looks like a token of the model's template (`<|im_end|>`): an edit has
 to quote the file byte for byte. A server whose tokenizer takes that for the end of a turn reads the rest as somebody
@@ -9,49 +9,31 @@ else's words. So nothing that a model is told or says may widen permissions or l
 """
 
 import logging
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from threading import Event
 from typing import Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
 
 import openai
 
-from agent.background_request import BackgroundRequest, Body, CutOff, Ended, NoResponse
-from agent.chat import Live, Message, Reply, Watch, count_prompt, count_tokens, without_reasoning
-from agent.chat_stream import ChatStream, Choice, Refused, Unreadable
+from agent.background_request import BackgroundRequest, Body, CutOff, NoResponse
+from agent.chat import Live, Message, Reply, Watch, as_sent, count_prompt, count_tokens, writable
+from agent.chat_stream import ChatStream, Refused, replies_of
 from agent.dialect import Dialect
 from agent.endpoint import Failure, Served, checked_url, is_loopback, refused, served, unreachable
-from agent.errors import ContextExceeded, ModelError, ToolsRefused
+from agent.errors import ModelError, ToolsRefused
 from agent.limits import Allowance, Limits, Meter
+from agent.listening import TICK, Listener, Patience
 from agent.predictability import NotTold, Predicted, question_body, read_predicted
 from memory.records import Tokens
 
 SIDE_BY_SIDE = 4
 """Requests at once, where an endpoint gives one answer a request."""
-_TICK = 0.1  # seconds between two looks at the run's end
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long to wait for an endpoint, in seconds."""
-
-    connect: float = 10.0
-    first_token: float = 600.0
-    """A local model may read a long prompt for minutes."""
-    stall: float = 120.0
-    """Between two pieces of an answer."""
-    retries: int = 5
-    backoff: float = 1.0
-    """Before the first retry; doubled with each."""
-    longest_wait: float = 90.0
-    """The most that a server may ask to wait."""
 
 
 class _Answered(NamedTuple):
@@ -90,7 +72,7 @@ class OpenAIModel:
         self._has_answered = False
         self._tells_predictability = True
         # Threads that nobody waits for any more end after this.
-        silence = max(self._patience.first_token, self._patience.stall) + 10 * _TICK
+        silence = max(self._patience.first_token, self._patience.stall) + 10 * TICK
         self._client = openai.OpenAI(
             api_key=key or "none",
             base_url=self.url,
@@ -149,7 +131,7 @@ class OpenAIModel:
         optional = {"seed": seed, "stop": list(stop) or None, "tools": list(tools) or None}
         body: dict[str, Any] = {
             "model": self.name,
-            "messages": [_sent(message) for message in messages],
+            "messages": [as_sent(message) for message in messages],
             "temperature": temperature,
             "max_tokens": max_tokens,
             "stream": True,
@@ -172,12 +154,13 @@ class OpenAIModel:
         if allowance is None:
             return None
         spent = Tokens(calls=1)
+        body = question_body(self.name, writable(before), writable(text))
+        request = BackgroundRequest(lambda: self._send(body, "/completions"))
         try:
-            body = question_body(self.name, _writable(before), _writable(text))
-            data = self._read_whole(BackgroundRequest(lambda: self._send(body, "/completions")), watch)
+            data = self._listener(watch).read_whole(request)
             if data is None:
                 return None
-            predicted = read_predicted(data, _writable(text))
+            predicted = read_predicted(data, writable(text))
             spent = predicted.tokens
             return predicted
         except (Failure, NotTold) as problem:
@@ -185,26 +168,8 @@ class OpenAIModel:
             self._tells_predictability = False
             return None
         finally:
-            self.meter.settle(allowance, spent)
-
-    def _read_whole(self, request: BackgroundRequest, watch: Watch) -> bytes | None:
-        """The body of a response; None where the run ends before. Raises Failure."""
-        data, heard = b"", time.monotonic()
-        try:
-            while True:
-                match request.next_event(_TICK):
-                    case bytes() as more:
-                        data, heard = data + more, time.monotonic()
-                    case Ended():
-                        return data
-                    case NoResponse() | CutOff() as broken:
-                        raise self._broken(broken)
-                if time.monotonic() - heard > self._patience.first_token:
-                    raise Failure(f"{self.url} did not answer for {self._patience.first_token:g} s.", retry=False)
-                if not (self.meter.has_time() and watch(Live(0, 0))):
-                    return None
-        finally:
             request.abandon()
+            self.meter.settle(allowance, spent)
 
     def _one_by_one(self, body: dict[str, Any], n: int, prompt: int, had: int, watch: Watch) -> list[Reply]:
         """The endpoint gave fewer answers than asked for; it has read the prompt by now."""
@@ -249,9 +214,9 @@ class OpenAIModel:
                         raise ToolsRefused(str(failure)) from None
                     continue
                 attempt += 1
-                wait = self._wait(failure, attempt)
+                wait = self._patience.before_retry(failure, attempt)
                 log.info("%s Trying again in %.1f s.", failure, wait)
-                if not self._pause(wait, watch):
+                if not self._listener(watch).pause(wait):
                     return _Answered([], is_over=True)
 
     def _attempt(self, body: dict[str, Any], allowance: Allowance, lost: Tokens, watch: Watch) -> _Answered:
@@ -262,7 +227,9 @@ class OpenAIModel:
         failure: Failure | None = None
         is_over = False
         try:
-            is_over = not self._follow(request, stream, allowance.max_tokens, watch)
+            is_over = not self._listener(watch).follow(request, stream, allowance.max_tokens)
+        except Refused as error:
+            failure = refused(self.url, self.name, self._key, error.status, {}, error.body)
         except Failure as problem:
             failure = problem
         finally:
@@ -281,7 +248,7 @@ class OpenAIModel:
         if not is_over and not failure and len(done) < allowance.n:
             self._dialect.refuse("n")
         self._look_for_cut(allowance.prompt, stream.usage.prompt)
-        return _Answered(_replies(done, spent, lost, time.monotonic() - began), is_over)
+        return _Answered(replies_of(done, spent, lost, time.monotonic() - began), is_over)
 
     @contextmanager
     def _send(self, body: dict[str, Any], path: str = "/chat/completions") -> Iterator[Body]:
@@ -297,34 +264,8 @@ class OpenAIModel:
         with closing(stream.response) as response:
             yield response
 
-    def _follow(self, request: BackgroundRequest, stream: ChatStream, max_tokens: int, watch: Watch) -> bool:
-        """Feed the stream until its end; False where the run ends before. Raises Failure."""
-        heard = time.monotonic()
-        while True:
-            event = request.next_event(_TICK)
-            try:
-                match event:
-                    case bytes() if stream.feed(event):
-                        heard = time.monotonic()
-                    case Ended():
-                        stream.end()
-                        return True
-                    case NoResponse() | CutOff():
-                        raise self._broken(event)
-            except Refused as error:
-                raise refused(self.url, self.name, self._key, error.status, {}, error.body) from None
-            except Unreadable as problem:
-                sentence = f"{self.url} sent something that is no chat completion: {problem}."
-                raise Failure(sentence, retry=problem.retry) from None
-            limit = self._patience.stall if stream.tokens else self._patience.first_token
-            if time.monotonic() - heard > limit:
-                what = "stopped in the middle of an answer" if stream.tokens else "did not begin to answer"
-                raise Failure(f"{self.url} {what}: nothing came for {limit:g} s.", retry=stream.tokens > 0)
-            if not (self.meter.has_time() and watch(Live(stream.finished, stream.tokens))):
-                return False
-            # An endpoint that does not keep to max_tokens may never end. Our own count is rough.
-            if stream.cut_if_longer(3 * max_tokens + 100):
-                return True
+    def _listener(self, watch: Watch) -> Listener:
+        return Listener(self.url, self._patience, lambda live: self.meter.has_time() and watch(live), self._broken)
 
     def _broken(self, event: NoResponse | CutOff) -> Failure:
         """What a broken connection or an error status means; a bug of ours flies."""
@@ -341,29 +282,6 @@ class OpenAIModel:
         headers = {name.lower(): value for name, value in error.response.headers.items()}
         return refused(self.url, self.name, self._key, error.status_code, headers, error.response.text)
 
-    def _wait(self, failure: Failure, attempt: int) -> float:
-        """Seconds until the next attempt; raises ModelError where there is to be none."""
-        if failure.context is not None:
-            raise ContextExceeded(str(failure), failure.context)
-        backoff = self._patience.backoff * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.0)
-        wait = max(backoff, (failure.wait or 0.0) * random.uniform(1.0, 1.1))
-        if not failure.retry:
-            raise ModelError(str(failure))
-        if wait > self._patience.longest_wait:
-            raise ModelError(f"{failure} It asks to wait {wait:,.0f} s, which is too long.")
-        if attempt > self._patience.retries:
-            raise ModelError(f"{failure} Gave up after {attempt} attempts." if attempt > 1 else str(failure))
-        return wait
-
-    def _pause(self, seconds: float, watch: Watch) -> bool:
-        """Wait, unless the run ends."""
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if not (self.meter.has_time() and watch(Live(0, 0))):
-                return False
-            time.sleep(min(_TICK, left))
-        return True
-
     def _look_for_cut(self, sent: int, read: int | None) -> None:
         # Our count is rough: a tokenizer may need two thirds of it, never a half.
         if read and sent > 500 and read < sent / 2 and self.cut_at is None:
@@ -374,21 +292,6 @@ class OpenAIModel:
             )
 
 
-def _replies(done: Sequence[Choice], spent: Tokens, lost: Tokens, seconds: float) -> list[Reply]:
-    """The tokens of the request shared out: the completion by length, the rest and what was lost to the first."""
-    weights = [max(1, choice.tokens) for choice in done]
-    shares = [spent.completion * weight // sum(weights) for weight in weights]
-    replies = []
-    for i, (choice, share) in enumerate(zip(done, shares, strict=True)):
-        tokens = Tokens(completion=share)
-        if i == 0:
-            rest = spent.model_copy(update={"completion": spent.completion - sum(shares)})
-            tokens += rest + lost
-        text, finish = without_reasoning(choice.text), choice.finish or "stop"
-        replies.append(Reply(text, finish, tokens, seconds / len(done), choice.calls))
-    return replies
-
-
 def _headers(url: str, key: str) -> Mapping[str, str]:
     """No invented key, and what the environment says about an OpenAI account only for OpenAI."""
     host = urlsplit(url).hostname or ""
@@ -396,19 +299,3 @@ def _headers(url: str, key: str) -> Mapping[str, str]:
     if host != "openai.com" and not host.endswith(".openai.com"):
         left_out += ["OpenAI-Organization", "OpenAI-Project"]
     return cast(Mapping[str, str], {name: openai.Omit() for name in left_out})
-
-
-def _sent(message: Message) -> dict[str, Any]:
-    """A turn as the API has it."""
-    sent: dict[str, Any] = {"role": message.role, "content": _writable(message.content)}
-    if message.calls:
-        sent["tool_calls"] = [
-            {"id": id, "type": "function", "function": {"name": name, "arguments": _writable(arguments)}}
-            for id, name, arguments in message.calls
-        ]
-    return {**sent, "tool_call_id": message.call_id} if message.call_id else sent
-
-
-def _writable(text: str) -> str:
-    """Without lone surrogates, which stand for bytes that are not UTF-8."""
-    return text.encode("utf-8", "replace").decode()

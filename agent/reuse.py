@@ -102,7 +102,7 @@ def _as_candidate(
         return None, Candidate(index=0, abstained="does not apply")
     proposal = Proposal(tree=repository.tree(worktree))
     repository.reset(worktree, task.snapshot)
-    return proposal, candidate(proposal, repository, worktree, task.snapshot)
+    return proposal, candidate(proposal, repository, worktree, task)
 
 
 def _hint(state: AgentState, known: Sequence[KnownAnswer], context: AgentContext) -> AgentState:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
-from agent.deadline import Deadline
+from agent.deadline import Deadline, interruptible
 from agent.delivery import apply_patch, commit_patch
 from agent.detect import detect_test_command
 from agent.embedded import EmbeddedProposer
 from agent.errors import ConfigError, Interrupted, ModelError, RepositoryError
 from agent.graph import run_task
-from agent.interruption import interruptible
 from agent.limits import Limits
 from agent.model_name import is_served
 from agent.permissions import Ask, Permissions

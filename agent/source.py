@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from agent.checks import is_test_file
+from agent.checks import is_test_file, judging_scripts
 
 FOREIGN = {".git", ".tox", ".nox", ".venv", "venv", ".eggs", "site-packages", "node_modules", "__pycache__"}
 """Folders whose files are not the user's own source."""
@@ -44,15 +44,18 @@ class SourceFile:
 class Source:
     """The source under `root`, parsed when asked for and kept. Paths are relative to it, with forward slashes."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, test_command: str | None = None) -> None:
+        """The scripts that are a test because the command runs them are no suspects either."""
         self.root = Path(os.path.realpath(root))
+        self._judges = judging_scripts(test_command, self._content)
         self._parsed: dict[str, SourceFile | None] = {}
 
     def is_suspect(self, path: str) -> bool:
         """Whether a fault may lie in this file: the user's own, there, and no test."""
         parts = path.split("/")
         own = FOREIGN.isdisjoint(parts) and parts[0] not in ("build", "dist", "..")
-        return own and not is_test_file(path) and (self.root / path).is_file()
+        is_test = is_test_file(path) or path in self._judges
+        return own and not is_test and (self.root / path).is_file()
 
     @cached_property
     def files(self) -> tuple[str, ...]:
@@ -116,11 +119,15 @@ class Source:
                 yield os.path.relpath(os.path.join(folder, name), self.root)
 
     def _read(self, path: str) -> bytes:
+        return self._content(path) or b""
+
+    def _content(self, path: str) -> bytes | None:
+        """None for what is no file; nothing of one that is huge."""
         try:
             with open(self.root / path, "rb") as file:
                 data = file.read(LARGEST_FILE + 1)
-        except OSError:
-            return b""
+        except (OSError, ValueError):
+            return None
         return data if len(data) <= LARGEST_FILE else b""
 
 

@@ -1,7 +1,5 @@
 """The symbols of each blob, kept in an SQLite file, so that no blob is parsed twice."""
 
-import json
-import sqlite3
 from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import blake2b
@@ -23,7 +21,7 @@ DEFINITION = np.dtype([("name", "<u8"), ("line", "<i4"), ("owner", "<i4"), ("wei
 """name: `name_key`; line, owner: as in `Definition`; weight: `name_weight`."""
 REFERENCE = np.dtype([("name", "<u8"), ("count", "<i4")])
 
-_COLUMNS = "key TEXT PRIMARY KEY, definitions BLOB, uses BLOB, signatures TEXT"
+_COLUMNS = "definitions BLOB, uses BLOB, signatures TEXT"
 
 
 class Packed(NamedTuple):
@@ -72,7 +70,7 @@ class SymbolCache:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = CacheFile(path, "symbols", _COLUMNS, SCHEMA)
+        self._file = CacheFile(path, "symbols", _COLUMNS, SCHEMA, MOST_KEPT)
 
     def __enter__(self) -> Self:
         return self
@@ -83,25 +81,12 @@ class SymbolCache:
         self._file.close()
 
     def load(self, keys: Iterable[str]) -> dict[str, Packed]:
-        """What is known of these blobs; one query."""
-        wanted = json.dumps(list(keys))
-        query = "SELECT key, definitions, uses, signatures FROM symbols WHERE key IN (SELECT value FROM json_each(?))"
-        rows = self._file.use(lambda connection: connection.execute(query, (wanted,)).fetchall())
-        return {key: Packed(*packed) for key, *packed in rows}
+        """What is known of these blobs."""
+        return {key: Packed(*packed) for key, *packed in self._file.load(keys, "definitions, uses, signatures")}
 
     def store(self, found: Mapping[str, Packed]) -> None:
-        """Keep the symbols of blobs, and forget the oldest where there are too many."""
-        rows = [(key, *packed) for key, packed in found.items()]
-
-        def write(connection: sqlite3.Connection) -> None:
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.executemany("INSERT OR REPLACE INTO symbols VALUES (?, ?, ?, ?)", rows)
-                connection.execute(
-                    "DELETE FROM symbols WHERE rowid <= (SELECT max(rowid) FROM symbols) - ?", (MOST_KEPT,)
-                )
-
-        self._file.use(write)
+        """Keep the symbols of blobs."""
+        self._file.store([(key, *packed) for key, packed in found.items()])
 
 
 def key_of(blob: str, language: str) -> str:

@@ -171,7 +171,7 @@ def _fitted(value: Any, parameter: Parameter) -> Argument | None:
         return None
     try:
         number = float(value)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     if not abs(number) < 1e12 or (parameter.kind == "integer" and number != int(number)):
         return None

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from agent.checks import Original, touches_tests
 from agent.checks import check as check_worktree
-from agent.checks import touches_tests
 from agent.edits import apply_edits
 from agent.errors import EditRefused
 from agent.lint import still_parses
@@ -17,9 +17,9 @@ TEST_SECONDS = 60.0
 """What the test command may take before the change, at least; a fifth of the run's time limit if that is more."""
 
 
-def candidate(proposal: Proposal, repository: Repository, worktree: Path, snapshot: str) -> Candidate:
+def candidate(proposal: Proposal, repository: Repository, worktree: Path, task: Task) -> Candidate:
     """What a proposal comes to in the worktree, which is left as it was."""
-    edits = proposal.edits
+    edits, snapshot = proposal.edits, task.snapshot
     if not edits and not proposal.tree:
         return Candidate(index=0, abstained=proposal.problem or "empty")
     if edits and all(edit.old.rstrip("\r\n") == edit.new.rstrip("\r\n") for edit in edits):
@@ -34,7 +34,8 @@ def candidate(proposal: Proposal, repository: Repository, worktree: Path, snapsh
         for path in repository.changed_paths(worktree, snapshot)
     ]
     repository.reset(worktree, snapshot)
-    if abstained := _abstention(changes):
+    tests = touches_tests([change.path for change in changes], _original(repository, task), task.test_command)
+    if abstained := _abstention(changes, bool(tests)):
         return Candidate(index=0, patch=patch, abstained=abstained)
     return Candidate(index=0, patch=patch, fingerprint=fingerprint(changes))
 
@@ -46,7 +47,7 @@ def checked(proposal: Proposal, task: Task, context: AgentContext, timeout: floa
         _make_change(proposal, repository, worktree)
         found = check_worktree(
             worktree,
-            lambda path: repository.read(task.snapshot, path),
+            _original(repository, task),
             repository.changed_paths(worktree, task.snapshot),
             task.test_command,
             context.sandbox,
@@ -73,14 +74,17 @@ def _make_change(proposal: Proposal, repository: Repository, worktree: Path) -> 
     apply_edits(worktree, proposal.edits)
 
 
-def _abstention(changes: Sequence[FileChange]) -> str | None:
+def _original(repository: Repository, task: Task) -> Original:
+    return lambda path: repository.read(task.snapshot, path)
+
+
+def _abstention(changes: Sequence[FileChange], has_touched_tests: bool) -> str | None:
     """Why a change that applies has no vote; None where it has one."""
-    old = {change.path: change.old for change in changes}
     if not fingerprint(changes):
         return "no-op"
     if not all(still_parses(change.path, change.old, change.new) for change in changes if change.new is not None):
         return "does not parse"
-    if touches_tests(list(old), old.get):
+    if has_touched_tests:
         return "touches tests"
     return None
 

@@ -1,7 +1,6 @@
 """The words of each blob, kept in an SQLite file, so that no blob is read twice to find the files of a task."""
 
 import json
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import NamedTuple, Self
 from memory.cache_file import CacheFile
 from memory.file_text import FileText, Passage
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised with every change of the table, or of what counts as a word, a definition or a passage."""
 MOST_KEPT = 50_000
 """Blobs; of more the oldest are forgotten. A blob takes about as much as its text."""
 
-_COLUMNS = "blob TEXT PRIMARY KEY, words TEXT, defines TEXT, names TEXT, passages TEXT"
+_COLUMNS = "words TEXT, defines TEXT, names TEXT, passages TEXT"
 
 
 class Row(NamedTuple):
@@ -41,7 +40,7 @@ class WordCache:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = CacheFile(path, "words", _COLUMNS, SCHEMA)
+        self._file = CacheFile(path, "words", _COLUMNS, SCHEMA, MOST_KEPT)
 
     def __enter__(self) -> Self:
         return self
@@ -52,30 +51,18 @@ class WordCache:
         self._file.close()
 
     def load(self, blobs: Iterable[str]) -> dict[str, FileText]:
-        """What is known of these; one query."""
-        wanted = json.dumps(list(blobs))
-        query = "SELECT blob, words, defines, names FROM words WHERE blob IN (SELECT value FROM json_each(?))"
-        rows = self._file.use(lambda connection: connection.execute(query, (wanted,)).fetchall())
+        """What is known of these."""
+        rows = self._file.load(blobs, "words, defines, names")
         return {blob: self._file_text(blob, *row) for blob, *row in rows}
 
     def store(self, found: Mapping[str, FileText]) -> None:
-        """Keep files, and forget the oldest where there are too many."""
-        rows = [(blob, *packed(file)) for blob, file in found.items()]
-        oldest = "DELETE FROM words WHERE rowid <= (SELECT max(rowid) FROM words) - ?"
-
-        def write(connection: sqlite3.Connection) -> None:
-            with connection:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.executemany("INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?, ?)", rows)
-                connection.execute(oldest, (MOST_KEPT,))
-
-        self._file.use(write)
+        """Keep files."""
+        self._file.store([(blob, *packed(file)) for blob, file in found.items()])
 
     def _file_text(self, blob: str, words: str, defines: str, names: str) -> FileText:
         counts, defined, named = Counter(json.loads(words)), frozenset(json.loads(defines)), Counter(json.loads(names))
         return FileText(counts, defined, named, lambda: self._passages(blob))
 
     def _passages(self, blob: str) -> tuple[Passage, ...]:
-        query = "SELECT passages FROM words WHERE blob = ?"
-        rows = self._file.use(lambda connection: connection.execute(query, (blob,)).fetchall())
-        return tuple(Passage(start, Counter(words)) for (passages,) in rows for start, words in json.loads(passages))
+        rows = self._file.load([blob], "passages")
+        return tuple(Passage(start, Counter(words)) for _, passages in rows for start, words in json.loads(passages))

@@ -4,12 +4,12 @@ Safe for several processes. Where the file is damaged or of another version it i
 all its content is kept in memory.
 """
 
+import json
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, TypeVar
 
 _log = logging.getLogger(__name__)
 _BUSY_SECONDS = 10.0
@@ -19,30 +19,45 @@ T = TypeVar("T")
 
 
 class CacheFile:
-    """One table. Opened on first use and closed by the context manager; raises nothing of SQLite's."""
+    """One table of rows by key. Opened on first use; raises nothing of SQLite's."""
 
-    def __init__(self, path: Path, table: str, columns: str, schema: int) -> None:
-        """`columns` as SQL has them; `schema` is raised with every change of them or of what they hold."""
+    def __init__(self, path: Path, table: str, columns: str, schema: int, most: int) -> None:
+        """`columns` after the key, as SQL has them; `schema` is raised with every change of them or of what they hold.
+
+        Of more rows than `most` the oldest are forgotten.
+        """
         self.path = path
         self._table = table
-        self._columns = columns
+        self._columns = f"key TEXT PRIMARY KEY, {columns}"
         self._schema = schema
+        self._most = most
         self._connection: sqlite3.Connection | None = None
 
-    def __enter__(self) -> Self:
-        return self
+    def load(self, keys: Iterable[str], columns: str) -> list[tuple[Any, ...]]:
+        """Key and columns of the rows that there are; one query."""
+        wanted = json.dumps(list(keys))
+        query = f"SELECT key, {columns} FROM {self._table} WHERE key IN (SELECT value FROM json_each(?))"
+        return self._use(lambda connection: connection.execute(query, (wanted,)).fetchall())
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+    def store(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Keep whole rows, the key first."""
+        marks = ", ".join("?" * (1 + self._columns.count(",")))
+        oldest = f"DELETE FROM {self._table} WHERE rowid <= (SELECT max(rowid) FROM {self._table}) - ?"
+
+        def write(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.executemany(f"INSERT OR REPLACE INTO {self._table} VALUES ({marks})", rows)
+                connection.execute(oldest, (self._most,))
+
+        self._use(write)
 
     def close(self) -> None:
         if self._connection:
             self._connection.close()
             self._connection = None
 
-    def use(self, step: Callable[[sqlite3.Connection], T]) -> T:
+    def _use(self, step: Callable[[sqlite3.Connection], T]) -> T:
         """Run the step; where the file is damaged, on a new one; where it cannot be used, in memory."""
         make = self._connect
         for _ in range(2):

@@ -52,8 +52,11 @@ class WorkTree:
         """The one that the directory lies in. TreeError where there is none."""
         if not directory.is_dir():
             raise TreeError(f"{str(directory)!r} is no directory: name one inside a git repository.")
-        found = _git(directory, "rev-parse", "--show-toplevel", "--git-common-dir", "--git-path", "index")
-        top, common, index = found.decode("utf-8", "surrogateescape").split("\n")[:3]
+        questions = (("--show-toplevel",), ("--git-common-dir",), ("--git-path", "index"))
+        places = _places(directory, *(word for question in questions for word in question))
+        if len(places) > len(questions):  # a name with a line break in it
+            places = ["\n".join(_places(directory, *question)) for question in questions]
+        top, common, index = places
         return cls(Path(top), (directory / common).resolve(), (directory / index).resolve())
 
     def held(self) -> Held:
@@ -89,7 +92,7 @@ class WorkTree:
         new: dict[str, FileStat] = {}
         for path in paths:
             stat = _stat(self.root / path)
-            if stat is None or "\n" in path:
+            if stat is None:
                 continue
             known = self._hashed.get(path)
             if known and known[0] == stat:
@@ -109,7 +112,7 @@ class WorkTree:
         """Git gives up at the first that it cannot read, or whose filter fails: then the others in halves."""
         if not files:
             return {}
-        listed = "\n".join(files).encode("utf-8", "surrogateescape")
+        listed = "\n".join(map(_quoted, files)).encode("utf-8", "surrogateescape")
         status, output, _ = _run(self.root, "hash-object", "--stdin-paths", stdin=listed)
         if status == 0:
             return dict(zip(files, output.decode().split(), strict=True))
@@ -207,6 +210,18 @@ def _stat(path: Path) -> FileStat | None:
     if not (os.path.isfile(path) or os.path.islink(path)):
         return None
     return FileStat(found.st_size, found.st_ctime_ns, found.st_mtime_ns, found.st_ino)
+
+
+def _places(directory: Path, *questions: str) -> list[str]:
+    """What `git rev-parse` answers, line by line."""
+    return _git(directory, "rev-parse", *questions).decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
+
+
+def _quoted(path: str) -> str:
+    """A path as git reads it in a list of lines, whatever its name holds."""
+    for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
+        path = path.replace(character, escaped)
+    return f'"{path}"'
 
 
 def _git(directory: Path, *arguments: str, stdin: bytes = b"") -> bytes:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 
+from agent.deadline import interruptible
 from agent.detect import detect_test_command
 from agent.endpoint import checked_url, is_loopback
-from agent.interruption import interruptible
 from agent.limits import Limits
 from agent.model_name import EMBEDDED, is_served
 from agent.sandbox import bwrap_problem, open_sandbox

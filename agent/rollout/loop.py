@@ -281,7 +281,7 @@ def _readable_arguments(raw: str, call: Call) -> str:
     try:
         if isinstance(json.loads(raw), dict):
             return raw
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     return json.dumps(dict(call.arguments))
 

@@ -144,7 +144,7 @@ class RolloutProposer:
             worktree = stack.enter_context(place.repository.worktree(snapshot, place.worktrees))
             if tree := next((step.tree for step in reversed(log.steps) if step.tree), ""):
                 place.repository.restore(worktree, tree)
-            toolbox = Toolbox(place, worktree, snapshot, job.rules)
+            toolbox = Toolbox(place, worktree, job.task, job.rules)
             asking = Asking(self._context, job.temperature, seed, job.watch)
 
             def run(offers_tools: bool) -> Outcome:

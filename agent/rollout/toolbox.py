@@ -20,6 +20,7 @@ from agent.templates import fenced
 from agent.tool_calls import Argument, Call
 from agent.workspace import Repository
 from memory.note_store import NoteStore
+from memory.records import Task
 
 COMMAND_SECONDS = 60.0
 MOST_COMMAND_SECONDS = 600.0
@@ -76,11 +77,11 @@ class Workplace:
 class Toolbox:
     """Executes the calls of one candidate."""
 
-    def __init__(self, workplace: Workplace, worktree: Path, snapshot: str, rules_shown: Sequence[str] = ()) -> None:
+    def __init__(self, workplace: Workplace, worktree: Path, task: Task, rules_shown: Sequence[str] = ()) -> None:
         """`rules_shown` are the AGENTS.md that the model knows already."""
         self._workplace = workplace
         self._worktree = worktree
-        self._snapshot = snapshot
+        self._task = task
         self._rules_shown = {*rules_shown}
         self._was_warned = False
         self._tools: Mapping[str, Callable[..., Observation]] = {
@@ -100,9 +101,9 @@ class Toolbox:
         try:
             observation = self._tools[call.name](**call.arguments)
         except EditRefused as refusal:
-            return Observation(f"Refused, nothing was done: {refusal}.", failed=True)
+            observation = Observation(f"Refused, nothing was done: {refusal}.", failed=True)
         except OSError as error:
-            return Observation(f"It failed: {error.strerror or error}.", failed=True)
+            observation = Observation(f"It failed: {error.strerror or error}.", failed=True)
         rules = "".join(self.rules_on_the_way(call.arguments))
         return observation._replace(text=shortened(observation.text) + rules)
 
@@ -114,10 +115,10 @@ class Toolbox:
         found = []
         for depth in range(1, len(parts)):
             rules = "/".join([*parts[:depth], RULES])
-            if rules in self._rules_shown or not (self._worktree / rules).is_file():
-                continue
-            self._rules_shown.add(rules)
             try:
+                if rules in self._rules_shown or not (self._worktree / rules).is_file():
+                    continue
+                self._rules_shown.add(rules)
                 text = files.locate_any(self._worktree, rules).read_text("utf-8", "replace")
             except (EditRefused, OSError):
                 continue
@@ -152,9 +153,9 @@ class Toolbox:
 
     def _submit(self, summary: str) -> Observation:
         """The end, but once for each submission that would be worth nothing it is said so."""
-        repository, snapshot = self._workplace.repository, self._snapshot
+        repository, snapshot = self._workplace.repository, self._task.snapshot
         changed = repository.changed_paths(self._worktree, snapshot)
-        tests = touches_tests(changed, lambda path: repository.read(snapshot, path))
+        tests = touches_tests(changed, lambda path: repository.read(snapshot, path), self._task.test_command)
         problem = ""
         if not changed:
             problem = "No file has changed. If that is what you want, submit again."

@@ -7,7 +7,8 @@ import pytest
 from agent.chat import Message, ToolCall
 from agent.chat_stream import ChatStream
 from agent.errors import ToolsRefused
-from agent.openai_model import OpenAIModel, Patience
+from agent.listening import Patience
+from agent.openai_model import OpenAIModel
 from agent.scripted_server import Body, Scripted, ScriptedServer, call, error
 
 QUESTION = [Message("user", "What is here?")]

@@ -153,7 +153,51 @@ def test_links_that_the_tests_leave_behind_are_not_followed(tree: Tree, tmp_path
 
 def test_the_test_file_that_is_touched_is_told_from_a_new_one() -> None:
     old = {"tests/test_a.py": b"", "src/a.py": b""}
-    assert touches_tests(["tests/test_a.py", "tests/test_new.py", "src/a.py"], old.get) == ("tests/test_a.py",)
+    touched = touches_tests(["tests/test_a.py", "tests/test_new.py", "src/a.py"], old.get, None)
+    assert touched == ("tests/test_a.py",)
+
+
+JUDGES = {
+    "verify.py": b"from shop.prices import total\nassert total() == 5\n",
+    "ci/verify.py": b"import sys, tool\nsys.exit(tool.check())\n",
+    "ci/tool.py": b"",
+    "shop/prices.py": b"import json\nassert json\n",
+    "shop/__init__.py": b"",
+    "shop/main.py": b"from shop.prices import total\nprint(total())\n",
+    "broken.py": b"def f(:",
+    "verify.sh": b"exit 1\n",
+    "deploy.sh": b"",
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "judges"),
+    [
+        ("python3 ./verify.py", {"verify.py"}),
+        ("cd . && python ci/verify.py; pytest verify.py::x", {"verify.py", "ci/verify.py"}),
+        ("sh verify.sh", {"verify.sh"}),
+        ("true && ./verify.sh", {"verify.sh"}),
+        ("shellcheck deploy.sh", set()),
+        ("python shop/prices.py", set()),
+        ("python shop/main.py", set()),
+        ("python -m doctest verify.py", set()),
+        ("python broken.py gone.py ../x.py '", set()),
+        ("python broken.py gone.py ../x.py", set()),
+        (None, set()),
+    ],
+)
+def test_a_script_is_a_test_where_the_command_runs_it_to_judge_other_code(
+    command: str | None, judges: set[str]
+) -> None:
+    assert set(touches_tests(list(JUDGES), JUDGES.get, command)) == judges
+
+
+def test_a_candidate_that_edits_the_script_it_is_judged_by_is_checked_by_the_original(tree: Tree) -> None:
+    tree.old |= {"verify.py": b"import calc\nassert calc.x == 2\n", "calc.py": b"x = 1\n"}
+    tree.write("calc.py", b"x = 1\n")
+    tree.write("verify.py", b"")
+    found = tree.check("verify.py", test_command=f"{sys.executable} verify.py")
+    assert not found.passed and (tree.root / "verify.py").read_bytes() == b""
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from agent.graph import run_task, solve
 from agent.localise import Localisation
 from agent.sandbox import Sandbox
 from agent.scripted import ScriptedProposer
-from agent.state import AgentContext, Proposal, Proposer, Stage
+from agent.state import AgentContext, OutOfTime, Proposal, Proposer, Stage
 from agent.workspace import Repository
 from memory.config import MemoryConfig
 from memory.experiences import ExperienceLog
@@ -271,6 +272,41 @@ def test_a_run_out_of_time_between_the_checks_has_the_best_so_far(desk: Desk) ->
     found = solve_until(desk, "check", 1, [RIGHT, *(returning(f"a * {n}") for n in range(20))])
     assert (found.status, found.vote.winner) == ("passed", 0)
     assert found.candidates[-1].check is None
+
+
+class Dwindling(Deadline):
+    """A tenth of a second less whenever it is asked for."""
+
+    seconds = 10.0
+
+    def left(self) -> float:
+        self.seconds -= 0.1
+        return max(0.0, self.seconds)
+
+
+class Endless:
+    """Gives what it has when its time is up."""
+
+    name = "endless"
+
+    def propose(
+        self,
+        task: Task,
+        worktree: Path,
+        localisation: Localisation,
+        n: int,
+        seed: int,
+        progress: Callable[[int], None],
+    ) -> list[Proposal]:
+        with suppress(OutOfTime):
+            while True:
+                progress(0)
+        return [Proposal(tuple(RIGHT))]
+
+
+def test_a_model_that_takes_all_the_time_leaves_enough_for_a_check(desk: Desk) -> None:
+    context = replace(desk.context(Endless()), deadline=Dwindling())
+    assert solve(desk.task(), context).status == "passed"
 
 
 @pytest.mark.parametrize("stage", ["localise", "propose", "check"])

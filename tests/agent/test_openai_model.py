@@ -13,7 +13,8 @@ import trustme
 from agent.chat import Live, Message
 from agent.errors import ConfigError, ContextExceeded, ModelError
 from agent.limits import Limits
-from agent.openai_model import OpenAIModel, Patience
+from agent.listening import Patience
+from agent.openai_model import OpenAIModel
 from agent.scripted_server import Body, Scripted, ScriptedServer, error, web_page
 from memory.records import Tokens
 
@@ -162,6 +163,10 @@ ODD_ANSWERS = {
         'data: {"choices": [{"delta": {"content": "Done."}, "finish_reason": null}]}\r\n\r\n'
         'data: {"choices": [{"delta": null, "finish_reason": "stop"}]}\r\n\r\ndata: [DONE]\r\n\r\n'
     ),
+    "other kinds of values here and there": Scripted(
+        body='data: {"choices": 1}\n\ndata: {"choices": [{"delta": "x", "message": [1]}]}\n\n'
+        'data: {"choices": [{"delta": {"content": "Done."}, "finish_reason": "stop"}]}\n\n'
+    ),
 }
 
 
@@ -223,6 +228,8 @@ FAILURES = {
     "no choices": (Scripted(body='{"choices": []}'), "no answer in it"),
     "JSON of another kind": (Scripted(body="[1, 2]"), "JSON of another kind"),
     "broken JSON": (Scripted(body='data: {"choices": [{"del\n\n'), "broken JSON in the stream"),
+    "JSON without end": (Scripted(body="[" * 100_000), "no JSON"),
+    "JSON without end in the stream": (Scripted(body=f"data: {'[' * 100_000}\n\n"), "broken JSON in the stream"),
     "error within a success": (Scripted(body='{"error": {"message": "CUDA out of memory"}}'), "CUDA out of memory"),
     "error object of vLLM": (Scripted(body='{"object": "error", "message": "bad", "code": 403}'), "forbids"),
     "error in the stream": (

@@ -13,8 +13,9 @@ from agent.checkout import Checkout
 from agent.edits import Edit
 from agent.errors import ModelError
 from agent.limits import Limits
+from agent.listening import Patience
 from agent.localise import Localisation, Suspect
-from agent.openai_model import OpenAIModel, Patience
+from agent.openai_model import OpenAIModel
 from agent.scripted_server import Body, Scripted, ScriptedServer, error
 from agent.single import SingleProposer
 from agent.state import OutOfTime, Proposal

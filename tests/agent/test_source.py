@@ -83,3 +83,9 @@ def test_files_are_the_user_s_own_without_tests_and_environments(tmp_path: Path)
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     assert Source(tmp_path).files == own
+
+
+def test_the_script_that_judges_is_no_suspect(tmp_path: Path) -> None:
+    (tmp_path / "calc.py").write_text("x = 1\n")
+    (tmp_path / "verify.py").write_text("import calc\nassert calc.x == 2\n")
+    assert Source(tmp_path, "python verify.py").files == ("calc.py",)

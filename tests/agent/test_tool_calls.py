@@ -242,6 +242,8 @@ def test_a_wrong_name_is_explained_with_the_nearest_tool(name: str, nearest: str
         ("read", '{"path": "a", "start": 1.5}', "must be a whole number"),
         ("read", '{"path": "a", "start": 1e999}', "must be a whole number"),
         ("read", '{"path": "a", "start": true}', "must be a whole number"),
+        ("read", '{"path": "a", "start": 1' + 400 * "0" + "}", "must be a whole number"),
+        ("read", '{"path": "a", "start": 1' + 5000 * "0" + "}", "too many digits"),
         ("write", '{"path": "a.json", "content": {"a": 1}}', "must be a text"),
         ("write", '{"path": "a", "content": "\\ud83d"}', "must be a text"),
         ("bash", '{"command": "echo "hi""}', "need a backslash"),

@@ -256,6 +256,25 @@ def test_files_that_git_cannot_hash_leave_the_others_as_they_are(log: NoteLog, r
         remember(log, repo, "one.dat")
 
 
+@pytest.mark.parametrize("name", ["line\nbreak.py", "car\rriage.py", '"quote.py', "back\\slash.py", "tab\tand ü.py"])
+def test_a_file_of_any_name_is_seen_to_change(repo: Path, git: Git, name: str) -> None:
+    (repo / name).write_text(OLD)
+    git("add", "--all")
+    tree = WorkTree.open(repo)
+    before = tree.held().blobs[name]
+    (repo / name).write_text(NEW)
+    assert tree.held().blobs[name] != before
+
+
+def test_a_tree_may_lie_in_a_folder_of_any_name(log: NoteLog, tmp_path: Path) -> None:
+    root = tmp_path / "line\nbreak"
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+    (root / "a.py").write_text("x = 1\n")
+    tree = WorkTree.open(root)
+    assert (tree.root, tree.common_dir) == (root, root / ".git")
+    assert state(log, root, remember(log, root, "a.py")) == "live"
+
+
 def test_a_repository_without_commits_holds_what_lies_in_it(log: NoteLog, tmp_path: Path) -> None:
     root = tmp_path / "new"
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)

@@ -11,7 +11,8 @@ import pytest
 
 from agent.chat import Message
 from agent.limits import Limits
-from agent.openai_model import OpenAIModel, Patience
+from agent.listening import Patience
+from agent.openai_model import OpenAIModel
 from agent.scripted_server import Scripted, ScriptedServer, error
 from sleeptime.caps import CapReached, Caps, DailyMeter, Spending, SpendingLedger, keep_to_caps
 

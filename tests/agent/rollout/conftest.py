@@ -8,8 +8,9 @@ import pytest
 
 from agent.chat import Live
 from agent.deadline import Deadline
+from agent.listening import Patience
 from agent.localise import Localisation
-from agent.openai_model import OpenAIModel, Patience
+from agent.openai_model import OpenAIModel
 from agent.permissions import Permissions
 from agent.rollout.proposer import RolloutProposer
 from agent.rollout.toolbox import Toolbox, Workplace
@@ -46,6 +47,10 @@ class Desk:
     notices: list[str] = field(default_factory=list)
     requests: list[Body] = field(default_factory=list)
 
+    @property
+    def task(self) -> Task:
+        return Task(request="add is wrong", repo="", base_commit=None, snapshot=self.snapshot, test_command="true")
+
     def work(
         self,
         script: Sequence[Scripted] | Callable[[Body], Scripted],
@@ -57,7 +62,6 @@ class Desk:
         live: Callable[[Live], None] = lambda live: None,
     ) -> list[Proposal]:
         """The proposals that come of a script."""
-        task = Task(request="add is wrong", repo="", base_commit=None, snapshot=self.snapshot, test_command="true")
         with ScriptedServer(script) as server, OpenAIModel("scripted", server.url, patience=HASTY) as model:
             self.requests = server.requests
             proposer = RolloutProposer(
@@ -70,7 +74,7 @@ class Desk:
                 live=live,
             )
             root = self.place.repository.root
-            return proposer.propose(task, root, Localisation(None, (), ()), n, 0, progress)
+            return proposer.propose(self.task, root, Localisation(None, (), ()), n, 0, progress)
 
     def results(self, index: int = 0) -> list[Step]:
         return [step for step in self.logs.steps(index) if step.kind in ("result", "note")]
@@ -96,7 +100,7 @@ def worktree(desk: Desk) -> Iterator[Path]:
 
 @pytest.fixture
 def tools(desk: Desk, worktree: Path) -> Toolbox:
-    return Toolbox(desk.place, worktree, desk.snapshot)
+    return Toolbox(desk.place, worktree, desk.task)
 
 
 def out_of_time(done: int) -> None:

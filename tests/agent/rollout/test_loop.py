@@ -121,6 +121,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "a wrong argument": (call("edit", {"file": "calc.py", "old": "a", "new": "b"}), "did you mean 'path'?"),
     "a missing argument": (call("edit", {"path": "calc.py"}), "'old' is missing"),
     "a list": (call("edit", "[1, 2]"), "one JSON object"),
+    "a deep list": (call("edit", "[" * 100_000), "nested too deeply"),
     "no name": ({"id": "x", "function": {"arguments": "{}"}}, "There is no tool"),
     "null": (call("bash", "null"), "'command' is missing"),
 }
