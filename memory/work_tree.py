@@ -242,7 +242,8 @@ def _run(directory: Path, *arguments: str, stdin: bytes = b"") -> tuple[int, byt
     try:
         done = subprocess.run(["git", *arguments], cwd=directory, input=stdin, capture_output=True, env=kept)
     except FileNotFoundError:
-        raise TreeError("git was not found; install it.") from None
+        is_gone = not directory.is_dir()
+        raise TreeError(f"{str(directory)!r} is gone." if is_gone else "git was not found; install it.") from None
     except OSError as error:
         raise TreeError(f"git cannot be started in {str(directory)!r}: {error.strerror}.") from error
     return done.returncode, done.stdout, done.stderr

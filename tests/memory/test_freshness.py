@@ -326,6 +326,13 @@ def test_a_link_has_no_more_in_it_than_where_it_points(repo: Path) -> None:
         evidence(WorkTree.open(repo), ["link.py:2"])
 
 
+def test_a_work_tree_that_was_deleted_is_gone(repo: Path) -> None:
+    tree = WorkTree.open(repo)
+    repo.rename(repo.with_name("moved"))
+    with pytest.raises(TreeError, match=r"repo' is gone\.$"):
+        tree.held()
+
+
 def test_outside_of_a_repository_there_is_no_tree(tmp_path: Path) -> None:
     with pytest.raises(TreeError, match="not a git repository"):
         WorkTree.open(tmp_path)

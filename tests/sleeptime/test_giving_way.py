@@ -100,7 +100,8 @@ def test_a_sleep_that_waits_for_a_run_can_be_ended(repo: Path) -> None:
     (home.runs / "a-run").mkdir(parents=True)
     with Journal(home.runs / "a-run" / "run.jsonl") as journal:
         journal.append({"begun": True})
-        command = [sys.executable, "-m", "agent.cli", "sleep", "--once", "--repo", str(repo), "--test", ""]
+        options = ["--once", "--test", "", "--sandbox", "none"]  # where there is none, that would be said first
+        command = [sys.executable, "-m", "agent.cli", "sleep", "--repo", str(repo), *options]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert process.stderr
         assert "a run is under way" in process.stderr.readline()
