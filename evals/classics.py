@@ -18,6 +18,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+from agent.model_name import EMBEDDED
 from evals.charts import Chart, Series
 from evals.estimates import wilson_interval
 from evals.repositories import commit_all, start_repository
@@ -93,6 +94,7 @@ def run_command(candidates: int | None = None, seed: int | None = None) -> list[
     """The command line under evaluation, with its defaults where nothing is given; the repository is added to it."""
     # -P: the repository that we are started in may have an `agent` folder of its own.
     command = [sys.executable, "-P", "-m", "agent.cli", "run", REQUEST, "--json", "--no-apply"]
+    command += ["--model", EMBEDDED]  # the environment may name another
     # The plugins of this environment are no part of the programs, and take ten times as long as their tests.
     command += ["--test", f"env PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {shlex.quote(sys.executable)} -m pytest -q"]
     for option, value in (("--candidates", candidates), ("--seed", seed)):

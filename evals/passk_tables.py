@@ -120,7 +120,8 @@ def _curves(rows: Sequence[Studied], pairs: Sequence[tuple[str, str]], most: int
 def _capacity(rows: Sequence[Studied], pairs: Sequence[tuple[str, str]], most: int, task: str) -> Table:
     lines: list[tuple[Cell, ...]] = []
     for split, arm in pairs:
-        base, mine = of(rows, BASE, split), of(rows, arm, split)
+        mine = of(rows, arm, split)
+        base = {name: row for name, row in of(rows, BASE, split).items() if name in mine}  # of a run under way
         one, interval = curve(mine, 1)
         far, ends = curve(mine, most)
         base_far, base_ends = curve(base, most)

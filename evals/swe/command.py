@@ -212,7 +212,7 @@ def _asking(options: SweOptions, agent: Agent) -> Asking:
         sleep_options=(*model, *asleep, *sandbox),
         adapter=agent.adapter if agent.adapter and agent.adapter.record.base == EMBEDDED else None,
         test_command=agent.test_command,
-        hidden=(_DATA, *([Path(options.named)] if Path(options.named).exists() else [])),
+        hidden=(_DATA, *([Path(options.named).resolve()] if Path(options.named).exists() else [])),
         timeout=agent.timeout,
         command=agent.command,
     )

@@ -154,7 +154,7 @@ class _Desk:
             **os.environ,
             **environment.variables,
             "SLEEPWRIGHT_HOME": str(self.place / "memory"),
-            HIDE_SETTING: os.pathsep.join(str(path.resolve()) for path in (mirror, *asking.hidden)),
+            HIDE_SETTING: os.pathsep.join(map(str, (mirror.resolve(), *asking.hidden))),
         }
         if asking.adapter:
             self._bring(asking.adapter, variables)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from evals.classics import Attempt, Classic, as_json, attempt, evaluate, load_classics, tables
+from evals.classics import Attempt, Classic, as_json, attempt, evaluate, load_classics, run_command, tables
 from evals.programs_cli import _attempt_all
 from evals.run_folder import RunConfig, RunFolder
 
@@ -107,6 +107,10 @@ pathlib.Path({str(tmp_path / "seen")!r}).write_text(json.dumps(seen))
 
     seen = json.loads((tmp_path / "seen").read_text())
     assert seen == {"files": [".git", "program.py", "test_program.py"], "dirty": "", "home": False}
+
+
+def test_the_embedded_model_is_asked_whatever_the_environment_names() -> None:
+    assert "--model embedded" in " ".join(run_command(candidates=8))
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,13 @@ def test_the_study_has_all_its_tables() -> None:
     assert found["capacity"].shown[1][-1] == "samples more efficiently"
 
 
+def test_an_arm_under_way_is_compared_on_what_it_was_asked() -> None:
+    asked_one = [row for row in STUDIED if row.arm == BASE or row.poll.exercise == "a"]
+    [capacity] = [table for table in study(asked_one, "repair") if table.name == "capacity"]
+    gap = [column.name for column in capacity.columns].index("gap")
+    assert capacity.shown[1][gap] == "0.0%"  # the base solves "a" at eight, the arm at once
+
+
 @pytest.mark.parametrize("command", ["ttrl", "passk"])
 def test_a_kept_run_is_read_again_without_a_model(tmp_path: Path, command: str) -> None:
     folder = RunFolder.begin(tmp_path / "run", RunConfig.of(command, "x", {"task": "sorting"}))
