@@ -1,14 +1,16 @@
 """Where a repository's memory lies: every path in one place.
 
 One folder per repository in the user's data directory (`SLEEPWRIGHT_HOME` moves it), named after the resolved git
-common directory, so that all work trees of a repository share it and nothing shows in `git status`. Nothing that came
-with a repository is ever opened as a store: a home inside a work tree, or owned by somebody else, is refused.
+common directory, so that all work trees of a repository share it and nothing shows in `git status`; it goes along when
+the repository is moved. Nothing that came with a repository is ever opened as a store: a home inside a work tree, or
+owned by somebody else, is refused.
 """
 
 import hashlib
 import os
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,15 +33,19 @@ class MemoryHome:
         """
         common_dir = common_dir.resolve()
         home = cls(all_homes(common_dir) / _folder_name(common_dir))
+        if not home.path.exists():
+            _take_along(common_dir, home.path)
         _own_folder(home.path, make_private=True)
         _own_folder(home.worktrees, make_private=True)
         home._name_repository(common_dir)
         return home
 
     def _name_repository(self, common_dir: Path) -> None:
-        """Say whose home this is, for `forsaken_homes`."""
+        """Say whose home this is, for `forsaken_homes` and for when the repository is moved."""
         try:
-            if not self._owner_file.exists():
+            if self._identity != (identity := _identity(common_dir)):
+                self._identity_file.write_text(identity)
+            if self.repository != common_dir:
                 self._owner_file.write_bytes(os.fsencode(common_dir))
         except OSError as error:
             raise StoreError(f"The memory home {str(self.path)!r} cannot be used: {error.strerror}.") from error
@@ -52,9 +58,25 @@ class MemoryHome:
         except OSError:
             return None
 
+    def is_of(self, common_dir: Path) -> bool:
+        """Whether this is the repository that it was made for, wherever that lies now."""
+        return bool(self._identity) and self._identity == _identity(common_dir)
+
+    @property
+    def _identity(self) -> str | None:
+        """None where an older program made the home."""
+        try:
+            return self._identity_file.read_text()
+        except OSError:
+            return None
+
     @property
     def _owner_file(self) -> Path:
         return self.path / "repository"
+
+    @property
+    def _identity_file(self) -> Path:
+        return self.path / "identity"
 
     @property
     def experiences(self) -> Path:
@@ -172,6 +194,29 @@ def _root() -> Path:
     if not root.is_absolute():
         raise StoreError(f"The memory home {str(root)!r} is not an absolute path: set SLEEPWRIGHT_HOME to one.")
     return root.resolve()
+
+
+def _identity(common_dir: Path) -> str:
+    """What a repository keeps when it is moved and no other has, not even one made in its place; "" where nothing.
+
+    Numbers of files are given again once they are free. `description` is written when a repository is made, and never
+    after.
+    """
+    try:
+        folder, description = common_dir.stat(), (common_dir / "description").stat()
+    except OSError:
+        return ""
+    return f"{folder.st_ino} {description.st_ino} {description.st_mtime_ns}"
+
+
+def _take_along(common_dir: Path, home: Path) -> None:
+    """Where the repository has been moved here since its home was made, make that `home`."""
+    for path in sorted(home.parent.iterdir()):
+        old = MemoryHome(path)
+        if old.repository and not old.repository.exists() and old.is_of(common_dir):
+            with suppress(OSError):  # another process was faster
+                path.rename(home)
+            return
 
 
 def _folder_name(common_dir: Path) -> str:

@@ -1,14 +1,16 @@
 """Where a repository's memory lies, and the homes that are refused."""
 
 import os
+import shutil
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from memory.errors import StoreError
-from memory.home import MemoryHome
+from memory.home import MemoryHome, forsaken_homes
 
 
 @pytest.fixture
@@ -38,6 +40,46 @@ def test_a_symlink_to_a_repository_leads_to_the_same_home(root: Path, tmp_path: 
     (tmp_path / "app" / ".git").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "app")
     assert MemoryHome.for_repository(tmp_path / "link" / ".git") == MemoryHome.for_repository(tmp_path / "app" / ".git")
+
+
+def test_a_repository_that_is_moved_takes_its_memory_along(root: Path, repo: Path, tmp_path: Path) -> None:
+    before = MemoryHome.for_repository(repo / ".git")
+    before.notes.write_text("what was known")
+    (tmp_path / "elsewhere").mkdir()
+    moved = repo.rename(tmp_path / "elsewhere" / "calc")
+    home = MemoryHome.for_repository(moved / ".git")
+    assert home.notes.read_text() == "what was known" and home.path.name.startswith("calc-")
+    assert home.repository == moved / ".git" and not before.path.exists() and not forsaken_homes()
+    back = MemoryHome.for_repository(moved.rename(repo) / ".git")
+    assert back == before and back.notes.read_text() == "what was known"
+
+
+def test_one_that_was_made_again_in_its_place_takes_it_along_too(root: Path, repo: Path, tmp_path: Path) -> None:
+    before = MemoryHome.for_repository(repo / ".git")
+    shutil.rmtree(repo)
+    subprocess.run(["git", "init", "--quiet", str(repo)], check=True)
+    assert MemoryHome.for_repository(repo / ".git") == before
+    MemoryHome.for_repository(repo.rename(tmp_path / "moved") / ".git")
+    assert not before.path.exists()
+
+
+def test_another_repository_takes_nothing_along(root: Path, repo: Path, tmp_path: Path) -> None:
+    before = MemoryHome.for_repository(repo / ".git")
+    copy = tmp_path / "copy"
+    shutil.copytree(repo, copy)
+    assert MemoryHome.for_repository(copy / ".git").path != before.path and before.path.exists()
+    shutil.rmtree(repo)
+    for name in ("a", "b", "c"):  # one of them may get the old one's number
+        subprocess.run(["git", "init", "--quiet", str(tmp_path / name)], check=True)
+        assert MemoryHome.for_repository(tmp_path / name / ".git").path != before.path
+    assert forsaken_homes() == [before.path]
+
+
+def test_a_repository_without_a_description_is_made_a_new_home(root: Path, repo: Path, tmp_path: Path) -> None:
+    (repo / ".git" / "description").unlink()
+    before = MemoryHome.for_repository(repo / ".git")
+    MemoryHome.for_repository(repo.rename(tmp_path / "moved") / ".git")
+    assert before.path.exists()
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe", b"\n'\"", "日本".encode(), b"." * 200, b"x" * 200])
