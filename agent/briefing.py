@@ -13,6 +13,7 @@ from agent.chat import Message, count_tokens
 from agent.checkout import Checkout
 from agent.checks import is_test_file
 from agent.localise import Localisation
+from agent.mentions import readable
 from agent.task_map import TaskMap
 from agent.templates import render
 from memory.records import Task
@@ -172,7 +173,7 @@ def _is_secret(path: str) -> bool:
 
 def _named(text: str, checkout: Checkout) -> list[str]:
     """Files whose path, or whose name where it is the only one, stands in the text."""
-    words = {word.removeprefix("./") for word in _WORD.findall(text) if "." in word or "/" in word}
+    words = {word.removeprefix("./") for word in _WORD.findall(readable(text)) if "." in word or "/" in word}
     by_name: dict[str, list[str]] = {}
     for path in checkout.files:
         by_name.setdefault(path.rpartition("/")[2], []).append(path)

@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import EntryPoints, distribution
 from types import FrameType
 from typing import NoReturn
@@ -58,8 +59,11 @@ def main(arguments: Sequence[str] | None = None, proposer: object = None) -> NoR
         code = _guarded(given, proposer)
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has gone. Python would complain again when it flushes at its end.
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError) and sys.stderr is not None:  # else the reader has gone
+            with suppress(OSError):
+                click.echo(f"Error: the output cannot be written: {error.strerror or error}.", err=True)
+        # Python would complain again when it flushes at its end.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)

@@ -181,10 +181,11 @@ def served(url: str, model: str, body: str) -> Served:
     try:
         listed = json.loads(body)
         entries = [entry for entry in listed["data"] if isinstance(entry["id"], str)]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise Failure(f"{url} does not answer as a chat API: is the address right? Most end in /v1.") from None
     by_name: dict[str, dict[str, Any]] = {entry["id"]: entry for entry in entries}
-    parents = {name: entry["parent"] for name, entry in by_name.items() if entry.get("parent") in by_name}  # vLLM
+    told = {name: entry.get("parent") for name, entry in by_name.items()}  # vLLM
+    parents = {name: parent for name, parent in told.items() if isinstance(parent, str) and parent in by_name}
     ours = by_name.get(parents.get(model, model), {})  # an adapter says nothing of its own
     meta = ours.get("meta")
     sizes = [ours.get(name) for name in ("max_model_len", "context_length", "loaded_context_length")]

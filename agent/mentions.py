@@ -15,6 +15,7 @@ MOST_NAMESAKES = 3
 """A plain word that names more places than this says nothing."""
 MOST_TEXT = 100_000
 """Characters that are read, half from each end."""
+_LONG_WORD = re.compile(r"\S{400,}")
 
 _FRAME = re.compile(
     r'File "(?P<quoted>[^"\n]+)", line (?P<at>\d+)'
@@ -36,7 +37,7 @@ def frames(text: str, source: Source) -> list[Line]:
     """The lines of suspect files that tracebacks or `path:line` in a text name, innermost first, each once."""
     found: list[Line] = []
     innermost_first = False
-    for match in _FRAME.finditer(_clip(text)):
+    for match in _FRAME.finditer(readable(text)):
         if match["recent_first"]:
             # As faulthandler prints it, the other way round.
             innermost_first = True
@@ -55,7 +56,7 @@ def by_depth(lines: Iterable[Line]) -> dict[Line, float]:
 
 def named_places(text: str, source: Source) -> dict[Line, float]:
     """The statements that a text points at, with weights in 0..1 that add up over its mentions."""
-    text = _clip(text)
+    text = readable(text)
     weights: Counter[Line] = Counter()
     weights.update(by_depth(frames(text, source)))
     for path in named_files(text, source.files):
@@ -143,6 +144,12 @@ def _parts(test: str) -> list[str]:
     """A test's id, and what it begins with up to each parameter list and class."""
     whole = test.split("[")[0].split("::")
     return [test, *("::".join(whole[:count]) for count in range(len(whole), 1, -1))]
+
+
+def readable(text: str) -> str:
+    """What is read of a text: its ends, without words that are data and no names, for which patterns would take time by
+    the square of their length."""
+    return _LONG_WORD.sub(" ", _clip(text))
 
 
 def _clip(text: str) -> str:

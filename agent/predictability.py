@@ -46,7 +46,7 @@ def read_predicted(data: bytes, text: str) -> Predicted:
         values = _last([(str(token), value) for token, value in told], len(text))
         spent = Tokens(prompt=prompt, completion=int(usage.get("completion_tokens") or 0), calls=1)
         return Predicted(sum(values) / len(values), spent)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, ZeroDivisionError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise NotTold(f"it has no log-probabilities of the prompt ({type(error).__name__})") from error
 
 

@@ -78,7 +78,7 @@ def run(
     confirm: Confirm | None = None,
     deadline: Deadline | None = None,
 ) -> int:
-    """Do the task; returns the exit code: 0 for an acceptable patch, 1 for none.
+    """Do the task; returns the exit code: 0 for an acceptable patch, 1 for none, 2 where it could not be delivered.
 
     `proposer` None is the one that the options name. `confirm` asks the user; None where nobody can answer. `deadline`
     is given by who has to know of an interrupt while it asks.
@@ -110,9 +110,18 @@ def run(
             show(experience, out)
             if meter and meter.dollars is not None:
                 say(f"{'cost':<12}${meter.dollars:.4f}", out)
-        applied = _deliver(experience, repository, log, options, err if options.as_json else out, confirm)
+        applied, problem = False, None
+        try:
+            applied = _deliver(experience, repository, log, options, err if options.as_json else out, confirm)
+        except RepositoryError as error:
+            if not options.as_json:
+                raise
+            problem = error  # what was found is told all the same
     if options.as_json:
-        out.file.write(json.dumps(result(experience, applied, meter)) + "\n")
+        told = result(experience, applied, meter)
+        out.file.write(json.dumps({**told, "error": str(problem)} if problem else told) + "\n")
+    if problem:
+        return problem.exit_code
     return 0 if _is_acceptable(experience) else 1
 
 

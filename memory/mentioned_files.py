@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from memory.file_text import FileText
 
 _RARE = 3  # files that may define a name that counts as a mention
+_LONGEST = 400  # characters of a name; a longer one is data, and has too many beginnings and ends to be tried
 _NAMED = 0.35  # beside 1 for a path or module
 _NAME = re.compile(r"[A-Za-z_][\w./-]*\w")
 
 
 def mentioned_files(text: str, files: Mapping[str, FileText]) -> dict[str, float]:
     """1 for a path or module that is written out, less for a rare name that a file defines; shared by those it fits."""
-    said = {name.strip(".-/") for name in _NAME.findall(text)}
+    said = {name.strip(".-/") for name in _NAME.findall(text) if len(name) <= _LONGEST}
     scores: dict[str, float] = {}
     defining = _index(files, lambda path, file: file.defines)
     parts = {part for name in said for part in re.split(r"[./-]", name)}

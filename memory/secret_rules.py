@@ -27,7 +27,10 @@ _SHAPES = (
     ("a token of a package registry", r"\b(?:pypi-AgE[0-9A-Za-z_-]{30,}|npm_[0-9A-Za-z]{36})"),
     ("a signed web token", r"\beyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}"),
     ("a SendGrid or Twilio key", r"\bSG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,}|\bSK[0-9a-f]{32}\b"),
-    ("a password in an address", r"\b[a-z][a-z0-9+.-]*://[^\s/:@]*:(?!\$|<|\{|%|\*|x+@|pass(?:word)?@)[^\s/@]{3,}@"),
+    (
+        "a password in an address",
+        r"\b[a-z][a-z0-9+.-]{0,30}://[^\s/:@]*:(?!\$|<|\{|%|\*|x+@|pass(?:word)?@)[^\s/@]{3,}@",
+    ),
 )
 _RULES = tuple((what, re.compile(pattern)) for what, pattern in _SHAPES)
 _CALLED = r"(?i)(?:secret|token|passw(?:or)?d|pwd|passphrase|(?:api|access|account|private)[ _-]?key|credential)s?"

@@ -121,6 +121,14 @@ def test_a_closed_pipe_is_no_reason_to_complain(scripted: list[str], repo: Path)
     assert b"Broken" not in done.stderr and b"Error" not in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux")
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_an_output_that_cannot_be_written_is_one_sentence(scripted: list[str], repo: Path, options: list[str]) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*scripted, *run_words(repo), *options], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 1 and b"No space left" in done.stderr and b"Traceback" not in done.stderr
+
+
 def test_without_stdin_and_stdout_there_is_nobody_to_ask(scripted: list[str], repo: Path) -> None:
     command = " ".join(f"'{word}'" for word in [*scripted, "run", "x", "--repo", str(repo), "--test", "true"])
     done = subprocess.run(f"{command} --sandbox none <&- >&-", shell=True, stderr=subprocess.PIPE)

@@ -138,3 +138,10 @@ def test_a_task_names_tests_by_id_function_or_file(text: str, tests: list[str]) 
 def test_a_name_without_its_parameters_means_all_of_them() -> None:
     assert named_tests(f"make {A} pass", [*CASES, B]) == CASES
     assert named_tests(f"make {CASES[1]} pass", [*CASES, B]) == [CASES[1]]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("word", ["x", "-", ".", "a.", "a/", "\\"])
+def test_data_in_a_text_takes_no_time_and_hides_no_names(source: Source, word: str) -> None:
+    data = word * (80_000 // len(word))
+    assert best(f"see {data} in pkg/parser.py:20", source) == [("pkg/parser.py", 19)]

@@ -531,9 +531,20 @@ def test_an_endpoint_without_a_list_of_models_passes_the_check() -> None:
         assert model(server).check() == ((), None, ())
 
 
+def test_a_list_of_models_may_say_odd_things_of_them() -> None:
+    listed = {"data": [{"id": "scripted", "parent": ["x"], "meta": 1, "max_model_len": "8k"}]}
+    with ScriptedServer(models=Scripted(body=json.dumps(listed))) as server:
+        assert model(server).check() == (("scripted",), None, ())
+
+
 @pytest.mark.parametrize(
     ("answer", "sentence"),
-    [(error(401, "no"), "wants a key"), (web_page(), "does not answer as a chat API"), (error(502, "bad"), "502")],
+    [
+        (error(401, "no"), "wants a key"),
+        (web_page(), "does not answer as a chat API"),
+        (error(502, "bad"), "502"),
+        (Scripted(body="[" * 100_000), "does not answer as a chat API"),
+    ],
 )
 def test_a_bad_endpoint_fails_the_check(answer: Scripted, sentence: str) -> None:
     with ScriptedServer(models=answer) as server, pytest.raises(ModelError, match=sentence):

@@ -33,6 +33,8 @@ def test_only_the_tokens_of_the_text_count() -> None:
     [
         "<html>",
         "[]",
+        "[" * 100_000,
+        '{"usage": {"prompt_tokens": 1e999}, "choices": [{"logprobs": {}}]}',
         json.dumps({"choices": [{"text": "!", "logprobs": None}], "usage": {"prompt_tokens": 4}}),
         told({"prompt": "abcd"}, tokens=["!"], token_logprobs=[-1.0]),  # it has not echoed the prompt
         told({"prompt": "ab"}),  # nor told of the first token

@@ -174,10 +174,16 @@ class Meddler(ScriptedProposer):
 
 def test_a_patch_that_does_not_apply_any_more_is_kept_in_the_log(options: RunOptions, repo: Path) -> None:
     with pytest.raises(RepositoryError, match="sleepwright log show"):
-        ran(replace(options, delivery="apply"), proposer=Meddler([RIGHT]))
+        ran(replace(options, delivery="apply", as_json=False), proposer=Meddler([RIGHT]))
     with log_of(repo) as log:
         assert "a + b" in log.latest(1)[0].patch
     assert (repo / "calc.py").read_text() == "def add(a, b): return a\n"
+
+
+def test_a_patch_that_does_not_apply_any_more_is_in_the_json(options: RunOptions) -> None:
+    found = ran(replace(options, delivery="apply"), proposer=Meddler([RIGHT]))
+    assert (found.code, found.json["status"], found.json["applied"]) == (2, "passed", False)
+    assert "a + b" in found.json["patch"] and "has changed" in found.json["error"]
 
 
 def test_a_log_that_cannot_be_used_is_told_before_the_work(options: RunOptions, repo: Path) -> None:

@@ -302,3 +302,9 @@ def test_a_whole_call_before_the_cut_is_executed() -> None:
 def test_of_too_many_calls_only_the_first_are_executed() -> None:
     calls = in_text(J + "\n" + f"{J}\n" * 30)
     assert [bool(call.problem) for call in calls] == [False] * MOST_CALLS + [True] * 11
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("text", ["\n", " ", "\t", "to=functions.a", "[ ", "{ "])
+def test_a_reply_that_repeats_itself_takes_no_time(text: str) -> None:
+    assert plain(in_text(text * (100_000 // len(text)) + f"\n<tool_call>{J}</tool_call>")) == [LS]

@@ -2,8 +2,11 @@
 
 from collections import Counter
 
+import pytest
+
 from memory.file_rank import PastCommit, by_text, rank_files, weighted_words
 from memory.file_text import FileText
+from memory.mentioned_files import mentioned_files
 from memory.words import words
 
 FILES = {
@@ -85,3 +88,8 @@ def test_the_first_line_says_most_and_trailers_say_nothing() -> None:
 def test_where_nothing_matches_nothing_is_ranked() -> None:
     assert rank_files("quantum chromodynamics", FILES, ()) == {}
     assert by_text("quantum chromodynamics", FILES) == {}
+
+
+@pytest.mark.timeout(20)
+def test_data_in_a_question_takes_no_time() -> None:
+    assert not mentioned_files("a/" * 50_000 + "a." * 50_000, {"pkg/mod.py": FileText.of("x = 1\n")})

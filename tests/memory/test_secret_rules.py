@@ -62,3 +62,8 @@ def test_a_secret_is_seen(text: str) -> None:
 )
 def test_a_mention_is_no_secret(text: str) -> None:
     assert find_secret(text) is None
+
+
+@pytest.mark.timeout(20)
+def test_data_takes_no_time() -> None:
+    assert find_secret("a." * 100_000) is None
