@@ -20,6 +20,7 @@ import click
 
 from memory.errors import UserError
 
+WRONG_USE = 2
 INTERRUPTED = 130
 
 
@@ -100,7 +101,7 @@ def _explained(error: BaseException) -> tuple[str, int]:
     """What to say, and the exit code."""
     match error:
         case click.ClickException():
-            return error.format_message(), error.exit_code
+            return error.format_message(), WRONG_USE  # also of a file that cannot be opened, for which click has 1
         case UserError():
             return str(error), error.exit_code
         case click.Abort() | KeyboardInterrupt():

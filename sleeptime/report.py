@@ -28,7 +28,8 @@ def show_run(run: SleepRun, out: Console, as_json: bool) -> None:
         _say("Nothing new to think about.", out)
     ended = "Gave way" if run.stopped else "Done"
     undo = f"; `sleepwright memory undo {run.id}` takes its notes back" if run.passes else ""
-    _say(f"{ended}: sleep run {run.id}, {run.left} items left{undo}.", out)
+    left = f"{run.left} item{'' if run.left == 1 else 's'} left"
+    _say(f"{ended}: sleep run {run.id}, {left}{undo}.", out)
 
 
 def show_foreseen(foreseen: Sequence[Foreseen], out: Console, as_json: bool) -> None:

@@ -129,6 +129,13 @@ def test_an_output_that_cannot_be_written_is_one_sentence(scripted: list[str], r
     assert done.returncode == 1 and b"No space left" in done.stderr and b"Traceback" not in done.stderr
 
 
+def test_a_file_that_cannot_be_opened_is_wrong_use(scripted: list[str], repo: Path, tmp_path: Path) -> None:
+    done = subprocess.run([*scripted, *run_words(repo, "--json")], capture_output=True, check=True)
+    id, file = json.loads(done.stdout)["experience_id"], tmp_path / "nowhere" / "run.json"
+    exported = sleepwright("log", "show", id, "--repo", str(repo), "--export", str(file))
+    assert exported.returncode == 2 and "No such file or directory" in exported.stderr
+
+
 def test_without_stdin_and_stdout_there_is_nobody_to_ask(scripted: list[str], repo: Path) -> None:
     command = " ".join(f"'{word}'" for word in [*scripted, "run", "x", "--repo", str(repo), "--test", "true"])
     done = subprocess.run(f"{command} --sandbox none <&- >&-", shell=True, stderr=subprocess.PIPE)

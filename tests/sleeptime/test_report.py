@@ -16,13 +16,14 @@ SEEN = {"survey": PassCount(finished=3, notes=2, seconds=1.5)}
     [
         (SleepRun(id="a1"), "Nothing new to think about.\nDone: sleep run a1, 0 items left.\n"),
         (SleepRun(id="a1", stopped=True, left=7), "Gave way: sleep run a1, 7 items left.\n"),
+        (SleepRun(id="a1", stopped=True, left=1), "Gave way: sleep run a1, 1 item left.\n"),
         (
             SleepRun(id="a1", passes=SEEN),
             "survey    3 thought out, 2 notes, 1.5 s\n"
             "Done: sleep run a1, 0 items left; `sleepwright memory undo a1` takes its notes back.\n",
         ),
     ],
-    ids=["nothing new", "cut before it had looked", "notes"],
+    ids=["nothing new", "cut before it had looked", "cut at the last", "notes"],
 )
 def test_a_run_is_told_in_a_few_lines(run: SleepRun, said: str) -> None:
     out = StringIO()
