@@ -128,8 +128,8 @@ class Rollout:
             self._take(reply, results)
 
     def _ask(self) -> Reply | None:
-        """The next answer; None where the run has to end."""
-        for _ in range(_MOST_SHORTENINGS):
+        """The next answer; None where the run has to end. ContextExceeded where not even the task fits."""
+        for shortenings in range(_MOST_SHORTENINGS):
             tools = offered() if self._offers_tools else []
             messages = self._conversation.fit(int(self._budget / self._scale) - (_TOOL_TOKENS if tools else 0))
             sent = count_prompt(messages)
@@ -143,6 +143,8 @@ class Rollout:
                     watch=self._asking.watch,
                 )
             except ContextExceeded as error:
+                if not self._turns and shortenings == _MOST_SHORTENINGS - 1:
+                    raise
                 self._shorten(error.tokens, sent)
                 continue
             if cut_at := self._model.cut_at:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent.chat import Live
-from agent.errors import ModelError, ToolsRefused
+from agent.errors import ContextExceeded, ModelError, ToolsRefused
 from agent.rollout.stagnation import BREAK, BREAK_SILENCES
 from agent.scripted_server import Body, Scripted, call, error
 from agent.tool_specs import TOOLS
@@ -246,6 +246,11 @@ def test_a_prompt_that_never_fits_ends_the_candidate_without_an_error(desk: Desk
     (proposal,) = desk.work([FIX, error(400, "maximum context length is 10 tokens")])
     assert "a + b" in desk.content(proposal, "calc.py")
     assert desk.logs.steps()[-1].finish == "context_exceeded"
+
+
+def test_a_task_that_never_fits_is_told(desk: Desk) -> None:
+    with pytest.raises(ContextExceeded, match="maximum context length is 10 tokens"):
+        desk.work([error(400, "maximum context length is 10 tokens")] * 20)
 
 
 def test_out_of_time_gives_what_there_is(desk: Desk) -> None:
