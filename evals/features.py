@@ -31,7 +31,7 @@ from agent.state import AgentContext
 from agent.templates import render_from
 from agent.workspace import Repository
 from evals.errors import DatasetError
-from evals.repositories import commit_all, start_repository
+from evals.repositories import commit_all, start_repository, unpack
 from evals.silence import Silence
 from evals.sleep_trials import Slept, Trial
 from memory.config import MemoryConfig
@@ -211,7 +211,7 @@ def _place(repo: Path, feature: Feature, sandbox: Sandbox, folder: Path) -> Plac
     start_repository(folder / "repository")
     archive = git_output(repo, "archive", "--format=tar", feature.parent)
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(folder / "repository", filter="data")
+        unpack(tar, folder / "repository")
     commit_all(folder / "repository", "before")
     home = MemoryHome(folder / "home")
     home.worktrees.mkdir(parents=True, mode=0o700)

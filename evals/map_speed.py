@@ -21,7 +21,7 @@ from typing import IO
 
 from agent.errors import ConfigError
 from evals.charts import Chart, Series
-from evals.repositories import commit_all, start_repository
+from evals.repositories import commit_all, start_repository, unpack
 from evals.tables import Column, Table
 from memory.records import Record
 
@@ -202,7 +202,7 @@ def _working_copy(sdist: Path, root: Path) -> Path:
     """A repository of its own."""
     start_repository(root)
     with tarfile.open(sdist) as archive:
-        archive.extractall(root, filter="data")
+        unpack(archive, root)
     (top,) = [path for path in root.iterdir() if path.name != ".git"]
     for path in list(top.iterdir()):
         path.rename(root / path.name)
