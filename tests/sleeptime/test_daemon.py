@@ -57,9 +57,9 @@ print(json.dumps({"id": "run1", "passes": {"survey": count}, "ended": "2026-01-0
 """
 
 
-def until(happens: Callable[[], object], what: str) -> None:
+def until(happens: Callable[[], object], what: str, seconds: float = 60) -> None:
     """Wait for it, for as long as a busy machine may take."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < end, f"never: {what}"
         time.sleep(0.02)
