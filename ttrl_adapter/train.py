@@ -8,6 +8,7 @@ JSON on stdout. Killed and started again, it goes on from its last whole checkpo
 is drawn depends on the seed, the step and the exercise, not on what was drawn before.
 """
 
+import json
 import os
 import random
 import shutil
@@ -224,12 +225,21 @@ def save(model: Any, target: Path) -> None:
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """The newest whole checkpoint; the state is what the trainer writes last."""
+    """The newest whole checkpoint; one that was cut while it was written is deleted."""
     for path in folder.glob("checkpoint-*"):
-        if not (path / "trainer_state.json").exists():
+        if not _is_whole(path):
             shutil.rmtree(path)
     whole = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     return str(whole[-1]) if whole else None
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """The state is what the trainer writes last."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
 
 
 def _has_fast_bfloat16() -> bool:

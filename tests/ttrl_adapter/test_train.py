@@ -109,6 +109,8 @@ def test_a_half_written_checkpoint_is_passed_over(trained: Path, tmp_path: Path)
     shutil.copytree(trained, folder)
     shutil.rmtree(folder / "adapter")
     (folder / "checkpoints" / "checkpoint-3").mkdir(parents=True)
+    (folder / "checkpoints" / "checkpoint-4").mkdir()
+    (folder / "checkpoints" / "checkpoint-4" / "trainer_state.json").touch()
     run(folder)
     assert same(folder / "adapter", trained / "adapter")
 
