@@ -1,9 +1,11 @@
 """One real instance on a small repository, whose history goes on behind the base commit."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from evals.repositories import ENVIRONMENT
 from evals.swe.instances import Instance
 
 TEST = """\
@@ -37,7 +39,11 @@ class Example(NamedTuple):
 
 
 def git(directory: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=directory, check=True, capture_output=True, text=True).stdout.strip()
+    environment = {**ENVIRONMENT, **os.environ}  # a fixture of a whole module has no git configuration of a test
+    done = subprocess.run(
+        ["git", *arguments], cwd=directory, check=True, capture_output=True, text=True, env=environment
+    )
+    return done.stdout.strip()
 
 
 def make_example(folder: Path, hidden: str = TEST, **fields: object) -> Example:
