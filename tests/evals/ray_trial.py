@@ -65,4 +65,5 @@ def main(folder: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     ray.init(log_to_driver=False)  # once for all: each time that it connects, new workers are started
-    sys.stdout.write(json.dumps(main(Path(sys.argv[1]).resolve())) + "\n")
+    place = Path(sys.argv[1]).resolve()
+    (place / "found.json").write_text(json.dumps(main(place)))  # Ray writes to stdout when it likes
