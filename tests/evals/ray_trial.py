@@ -1,4 +1,4 @@
-"""Work on the Ray cluster that $RAY_ADDRESS names: `python ray_trial.py FOLDER` prints what came of it.
+"""Work on the Ray cluster that $RAY_ADDRESS names: `python ray_trial.py FOLDER` leaves what came of it in found.json.
 
 FOLDER holds mirrors, rows.jsonl and agent.py, which kills the worker that asks it for the second instance, once.
 """
