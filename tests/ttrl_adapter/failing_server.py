@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -72,7 +72,8 @@ def failing_server(port: int = 0) -> Iterator[FailingServer]:
             self.send_response(found.status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            with suppress(BrokenPipeError):  # who asked has not waited
+                self.wfile.write(content)
 
         def log_message(self, format: str, *arguments: object) -> None:
             pass
