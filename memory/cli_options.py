@@ -34,4 +34,5 @@ def opened(repo: Path) -> "Iterator[NoteStore]":
 
 
 def print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
+    """One line of ASCII, which is JSON whatever the encoding of stdout."""
+    click.echo(json.dumps(value))

@@ -1,6 +1,7 @@
 """The commands, in a real repository: what they print, as text and as JSON, and their exit codes."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -245,6 +246,14 @@ def test_through_the_front_door_an_error_is_one_sentence_and_two(tmp_path: Path)
     assert done.returncode == 2 and done.stderr.startswith("Error: Git does not answer for")
     done = subprocess.run([*command, "--json"], capture_output=True, text=True)
     assert json.loads(done.stdout)["status"] == "error"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
+def test_json_is_json_whatever_a_terminal_can_show(encoding: str) -> None:
+    text = "größer than 日本 😀"
+    command = [str(Path(sys.executable).parent / "sleepwright"), "memory", "add", text, "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert json.loads(done.stdout)["text"] == text
 
 
 def test_an_unknown_id_is_an_error() -> None:
