@@ -5,17 +5,11 @@ from typing import TextIO
 
 import click
 
-_repo = click.option(
-    "--repo",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    help="The repository, or a folder in it.  [default: here]",
-)
+from memory.cli_options import repo_option
 
 
 @click.command(short_help="Take back what was applied last.")
-@_repo
+@repo_option
 def undo(repo: Path) -> None:
     """Take back the patch that was applied or committed last in this work tree, exactly; nothing else is touched.
 
@@ -42,7 +36,7 @@ def undo(repo: Path) -> None:
 @click.command(short_help="Show past runs.")
 @click.argument("action", type=click.Choice(["list", "show"]), default="list")
 @click.argument("id", required=False)
-@_repo
+@repo_option
 @click.option(
     "--limit", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="How many to list."
 )

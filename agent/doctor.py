@@ -1,19 +1,14 @@
 """`sleepwright doctor`: what is found and what is missing. Heavy imports wait until the command runs."""
 
-import json
 from pathlib import Path
 
 import click
 
+from memory.cli_options import print_json, repo_option
+
 
 @click.command(short_help="Say what is found and what is missing.")
-@click.option(
-    "--repo",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    help="The repository, or a folder in it.  [default: here]",
-)
+@repo_option
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def doctor(repo: Path, as_json: bool) -> int:
     """Try git, the repository, its memory, the model and the sandbox; exit code 1 where a needed part is missing."""
@@ -21,7 +16,7 @@ def doctor(repo: Path, as_json: bool) -> int:
 
     findings = examine(repo)
     if as_json:
-        click.echo(json.dumps([finding._asdict() for finding in findings]))
+        print_json([finding._asdict() for finding in findings])
     else:
         for finding in findings:
             state = "ok" if finding.works else "MISSING" if finding.is_needed else "without"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
-from click.core import ParameterSource
+
+from memory.cli_options import repo_option
 
 if TYPE_CHECKING:
     from agent.deadline import Deadline
@@ -39,13 +40,7 @@ def _prices(context: click.Context, parameter: click.Parameter, value: str | Non
 
 @click.command(short_help="Solve a task on a git repository.")
 @click.argument("task", required=False)
-@click.option(
-    "--repo",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    help="The repository, or a folder in it.  [default: here]",
-)
+@repo_option
 @click.option(
     "--test",
     "test_command",
@@ -156,7 +151,7 @@ def run(
     if (task is None) == (resume is None):
         raise click.UsageError("TASK and --resume exclude each other." if task else "TASK is missing: say what to do.")
     sources = {name: context.get_parameter_source(name) for name in context.params}
-    asked = [name for name in AS_BEGUN if sources[name] == ParameterSource.COMMANDLINE]
+    asked = [name for name in AS_BEGUN if sources[name] == click.core.ParameterSource.COMMANDLINE]
     if resume and asked:
         raise click.UsageError(f"A resumed run keeps its {AS_BEGUN[asked[0]]}: start a new one, or leave it out.")
     request = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if task == "-" and sys.stdin else task or ""
@@ -185,7 +180,7 @@ def run(
         completion_price=price[1],
     )
     # Where a run is resumed, the environment does not change the model that it had.
-    keeps = {n for n in ("model", "base_url") if not resume or sources[n] == ParameterSource.COMMANDLINE}
+    keeps = {n for n in ("model", "base_url") if not resume or sources[n] == click.core.ParameterSource.COMMANDLINE}
     options = RunOptions(
         request=request.strip(),
         repo=repo,

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from evals.run_cli import conclude, keep, out_option
+from memory.cli_options import json_option
 
 
 @click.command()
@@ -12,7 +13,7 @@ from evals.run_cli import conclude, keep, out_option
 @click.option("--kills", type=click.IntRange(min=0), default=50, show_default=True, help="SIGKILLs at random moments.")
 @click.option("--rest", type=click.FloatRange(min=1), default=20.0, show_default=True, help="Seconds of waiting.")
 @out_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def daemon(rounds: int, kills: int, rest: float, out: Path | None, as_json: bool) -> int:
     """The daemon with the real sleep: how fast it gives way, what waiting costs, what kills leave behind.
 

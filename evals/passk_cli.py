@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from evals import run_cli
+from memory.cli_options import json_option, print_json
 
 
 @click.command()
@@ -31,7 +32,7 @@ from evals import run_cli
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="The study of what a run has kept, without the model.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @run_cli.out_option
 def passk(
     task: str,
@@ -51,8 +52,6 @@ def passk(
 
     Started again with the same --out, it goes on.
     """
-    import json
-
     from rich.console import Console
 
     from evals import passk as bench
@@ -98,7 +97,7 @@ def passk(
         folder.add_chart(chart)
     run_cli.finish(folder)
     if as_json:
-        click.echo(json.dumps([table.model_dump() for table in found]))
+        print_json([table.model_dump() for table in found])
         return
     for table in found:
         table.show(Console())

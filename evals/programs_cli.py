@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evals.run_cli import conclude, new_folder, out_option
+from memory.cli_options import json_option
 
 if TYPE_CHECKING:
     from evals.classics import Attempt, Classic
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N programs, by name.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @click.option("--candidates", type=click.IntRange(min=1), metavar="N", help="Candidates per program (the command's).")
 @click.option("--seed", type=int, metavar="K", help="Seed of the sampling (the command's default).")
 @click.option(
@@ -146,7 +147,7 @@ def repair(
     help="Problem statements in SWE-bench's fields (JSON or JSON lines) instead of commits.",
 )
 @out_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def localize(repo: Path, commits: int, rows: Path | None, out: Path | None, as_json: bool) -> None:
     """Which files is a task about? Asked of a repository's own commits, answered with what was known before each."""
     from evals import localize_tables as found

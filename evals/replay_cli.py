@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from evals.run_cli import finish, new_folder, out_option
+from memory.cli_options import json_option, print_json
 
 if TYPE_CHECKING:
     from evals.replay import Visit
@@ -24,14 +25,13 @@ if TYPE_CHECKING:
 @click.option("--every", type=click.IntRange(min=1), default=3, show_default=True, help="Commits from sleep to sleep.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Of the survey's cost.")
 @out_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def replay(repo: Path, commits: int, every: int, rounds: int, out: Path | None, as_json: bool) -> int:
     """A repository's own history, commit by commit with sleeps in between: is a stale note ever served?
 
     Git says what is true, not the code that serves the notes. Then what the survey costs: at first, where nothing has
     changed, and after a one-file commit. Exit code 1 where a stale note was served.
     """
-    import json
     from tempfile import TemporaryDirectory
 
     from rich.console import Console
@@ -64,7 +64,7 @@ def replay(repo: Path, commits: int, every: int, rounds: int, out: Path | None, 
         folder.add_table(table)
     stale = [problem for visit in visits for problem in visit.stale]
     if as_json:
-        click.echo(json.dumps({"stale": stale, "tables": [table.model_dump() for table in tables]}))
+        print_json({"stale": stale, "tables": [table.model_dump() for table in tables]})
     else:
         for table in tables:
             table.show(Console())
@@ -91,10 +91,9 @@ def _tell(done: int, of: int, visits: "Sequence[Visit]") -> None:
 )
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Medians of so many.")
 @out_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def survey(files: int, repo: Path | None, rounds: int, out: Path | None, as_json: bool) -> None:
     """What the survey costs on a large repository: at first, where nothing has changed, after a one-file commit."""
-    import json
     from tempfile import TemporaryDirectory
 
     from rich.console import Console
@@ -119,7 +118,7 @@ def survey(files: int, repo: Path | None, rounds: int, out: Path | None, as_json
         table = survey_speed.table(steps, root)
     folder.add_table(table)
     if as_json:
-        click.echo(json.dumps(table.model_dump()))
+        print_json(table.model_dump())
     else:
         table.show(Console())
     finish(folder)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from memory.cli_options import print_json
+
 if TYPE_CHECKING:
     from evals.report_page import Draw
     from evals.run_folder import RunConfig, RunFolder
@@ -50,12 +52,10 @@ def keep(config: "RunConfig", out: Path | None) -> "Iterator[tuple[RunFolder, li
 
 def conclude(folder: "RunFolder", found: Any, as_json: bool, tables: Sequence[str] = ()) -> None:
     """What was found as JSON on stdout, or as tables, all of them if none are named; then `finish`."""
-    import json
-
     from rich.console import Console
 
     if as_json:
-        click.echo(json.dumps(found))
+        print_json(found)
     else:
         for table in folder.tables:
             if not tables or table.name in tables:
@@ -103,8 +103,6 @@ def report(folders: tuple[Path, ...], out: Path, as_json: bool) -> None:
 
     The page needs nothing beside it: pictures are inside.
     """
-    import json
-
     from rich.console import Console
 
     from evals.report_page import compare_runs, page, tables
@@ -116,7 +114,7 @@ def report(folders: tuple[Path, ...], out: Path, as_json: bool) -> None:
     comparisons = compare_runs(runs)
     write_whole(out, page(runs, comparisons, _drawer()))
     if as_json:
-        click.echo(json.dumps({"page": str(out), "comparisons": [one.model_dump() for one in comparisons]}))
+        print_json({"page": str(out), "comparisons": [one.model_dump() for one in comparisons]})
         return
     for table in tables(comparisons):
         table.show(Console())

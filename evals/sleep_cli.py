@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from evals.run_cli import finish, new_folder, out_option
+from memory.cli_options import json_option, print_json
 
 if TYPE_CHECKING:
     from evals.run_folder import RunFolder
@@ -62,7 +63,7 @@ Suite = Literal["bugs", "stateful", "gsm", "features"]
 @click.option("--model", metavar="NAME", envvar="SLEEPWRIGHT_MODEL", help="gsm, features.")
 @click.option("--base-url", metavar="URL", envvar="SLEEPWRIGHT_BASE_URL", help="gsm, features.")
 @click.option("--seed", type=int, default=0, show_default=True, help="bugs, stateful: other bugs and samples.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @out_option
 def sleep(suite: Suite, as_json: bool, out: Path | None, **given: Any) -> None:
     """Does sleep pay? The same questions with it and without, at several budgets of test time.
@@ -192,9 +193,7 @@ def _report(folder: "RunFolder", trials: "list[Trial]", slept: "list[Slept]", wo
     arm = trials[-1].arm
     folder.set_scores(words.score, {t.question: t.score for t in trials if (t.arm, t.budget) == (arm, last)})
     if as_json:
-        import json
-
-        click.echo(json.dumps({table.name: table.model_dump(mode="json") for table in tables}))
+        print_json({table.name: table.model_dump(mode="json") for table in tables})
     else:
         for table in tables:
             table.show(Console())

@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 
 from evals.run_cli import conclude, keep, out_option
+from memory.cli_options import json_option
 
 
 @click.command()
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--model", type=click.Path(file_okay=False, exists=True), help="Model folder instead of the shipped one.")
 @out_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def speed(rounds: int, model: str | None, out: Path | None, as_json: bool) -> None:
     """The embedded policy's speed, beside baselines in the same process; medians."""
     from agent.policy import SHIPPED
@@ -31,7 +32,7 @@ def speed(rounds: int, model: str | None, out: Path | None, as_json: bool) -> No
 @click.option("--files", type=click.IntRange(min=50), default=5_000, show_default=True, help="Of the repository.")
 @click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True)
 @out_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def memory_speed(notes: int, files: int, rounds: int, out: Path | None, as_json: bool) -> None:
     """The memory's speed with many notes on a large repository: which are stale, and which bear on a question."""
     from evals.memory_speed import measure, table
@@ -58,7 +59,7 @@ def memory_speed(notes: int, files: int, rounds: int, out: Path | None, as_json:
 @click.option("--aider", type=click.Path(dir_okay=False, exists=True), help="A Python that has aider installed.")
 @click.option("--no-aider", is_flag=True, help="Measure ours alone.")
 @out_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def map_(rounds: int, fetched: str, aider: str | None, no_aider: bool, out: Path | None, as_json: bool) -> None:
     """The repository map of Django (2,818 Python files), beside aider's: CPU seconds, memory, cache.
 
@@ -104,7 +105,7 @@ def map_(rounds: int, fetched: str, aider: str | None, no_aider: bool, out: Path
 )
 @click.option("--alone", is_flag=True, help="Without mini-swe-agent.")
 @out_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def overhead(
     steps: tuple[int, ...],
     commands: tuple[str, ...],

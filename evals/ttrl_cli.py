@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from evals import run_cli
+from memory.cli_options import json_option, print_json
 
 
 @click.command()
@@ -25,7 +26,7 @@ from evals import run_cli
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Only the tables of what a run has kept.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @run_cli.out_option
 def ttrl(
     task: str,
@@ -45,8 +46,6 @@ def ttrl(
     The sorting task makes its tiny model itself; a quarter of an hour a seed. The repair task is the embedded policy on
     functions of packages that it never saw; hours a seed, for all arms. Started again with the same --out, it goes on.
     """
-    import json
-
     from rich.console import Console
 
     from evals import ttrl as bench
@@ -89,7 +88,7 @@ def ttrl(
     folder.add_chart(bench.chart(asked, task))
     run_cli.finish(folder)
     if as_json:
-        click.echo(json.dumps([table.model_dump() for table in found]))
+        print_json([table.model_dump() for table in found])
         return
     for table in found:
         table.show(Console())

@@ -5,13 +5,14 @@ from pathlib import Path
 import click
 
 from evals import run_cli
+from memory.cli_options import json_option
 
 
 @click.command(name="ttrl-cost")
 @click.option("--steps", type=click.IntRange(min=2), default=4, show_default=True, help="Of the longer run.")
 @click.option("--trained", type=click.IntRange(min=2), default=32, show_default=True, help="Samples a prompt.")
 @click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, help="Medians of so many.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @run_cli.out_option
 def ttrl_cost(steps: int, trained: int, rounds: int, as_json: bool, out: Path | None) -> None:
     """What a step of training costs beside a bare run of TRL's GRPOTrainer with PEFT on the same samples."""

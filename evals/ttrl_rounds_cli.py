@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from evals import run_cli
+from memory.cli_options import json_option
 
 
 @click.command(name="ttrl-rounds")
@@ -22,7 +23,7 @@ from evals import run_cli
 @click.option(
     "--wheels", type=click.Path(file_okay=False, path_type=Path), help="The held-out packages.", default="runs/held-out"
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 @run_cli.out_option
 def ttrl_rounds(
     task: str,

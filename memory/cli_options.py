@@ -1,10 +1,10 @@
-"""What the commands of the memory have in common: options, the notes that they open, JSON."""
+"""What the commands of every folder have in common: options, JSON; and the notes that those of the memory open."""
 
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -33,6 +33,6 @@ def opened(repo: Path) -> "Iterator[NoteStore]":
         yield store
 
 
-def print_json(value: dict[str, Any]) -> None:
+def print_json(value: object) -> None:
     """One line of ASCII, which is JSON whatever the encoding of stdout."""
     click.echo(json.dumps(value))

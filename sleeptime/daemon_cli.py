@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from memory.cli_options import json_option, repo_option
+from memory.cli_options import json_option, print_json, repo_option
 
 if TYPE_CHECKING:
     from agent.workspace import Repository
@@ -132,7 +132,7 @@ def daemon_status(as_json: bool) -> int:
         watched = [str(root) for root in record.watched()]
     if as_json:
         said = state.model_dump(mode="json") if state else None
-        click.echo(json.dumps({"running": state is not None, "daemon": said, "watched": watched}))
+        print_json({"running": state is not None, "daemon": said, "watched": watched})
         return 0 if state else 1
     if state is None:
         click.echo("No daemon runs: `sleepwright daemon start` starts one.")
@@ -176,7 +176,7 @@ def settings(as_json: bool) -> None:
 
     found = SleepSettings.load()
     if as_json:
-        click.echo(json.dumps({"file": str(settings_file()), **found.model_dump(mode="json")}))
+        print_json({"file": str(settings_file()), **found.model_dump(mode="json")})
         return
     click.echo(f"# {settings_file()}")
     for name, field in SleepSettings.model_fields.items():
@@ -263,7 +263,8 @@ def status(repo: Path, as_json: bool) -> int:
     from sleeptime.status_report import shown
 
     found = gather(repo, DaemonFolder.open(), SleepSettings.load(), MemoryConfig.from_environment(os.environ))
-    click.echo(
-        json.dumps({**found.model_dump(mode="json"), "recall_rate": found.recalls.rate}) if as_json else shown(found)
-    )
+    if as_json:
+        print_json({**found.model_dump(mode="json"), "recall_rate": found.recalls.rate})
+    else:
+        click.echo(shown(found))
     return 1 if found.failures else 0

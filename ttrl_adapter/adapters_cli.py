@@ -1,26 +1,19 @@
 """`sleepwright adapters ...`: the user's own hands on the adapters. Heavy imports wait until a command runs."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from memory.cli_options import json_option, print_json, repo_option
 
 if TYPE_CHECKING:
     from memory.adapters import Stored
     from ttrl_adapter.registry import Registry
     from ttrl_adapter.swap import Server
 
-_repo = click.option(
-    "--repo",
-    metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=".",
-    help="The repository, or a folder in it.  [default: here]",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 _base = click.option(
     "--base",
     metavar="MODEL",
@@ -37,8 +30,8 @@ def adapters() -> None:
 
 
 @adapters.command(name="list")
-@_repo
-@_json
+@repo_option
+@json_option
 def list_all(repo: Path, as_json: bool) -> None:
     """All adapters, the oldest first: active, passed or rejected by the gate, unjudged, broken."""
     from ttrl_adapter.adapter_report import as_json as record
@@ -46,7 +39,7 @@ def list_all(repo: Path, as_json: bool) -> None:
 
     entries = _registry(repo).entries()
     if as_json:
-        _print_json({"adapters": [record(entry) for entry in entries]})
+        print_json({"adapters": [record(entry) for entry in entries]})
         return
     for entry in entries:
         click.echo(listed(entry))
@@ -56,8 +49,8 @@ def list_all(repo: Path, as_json: bool) -> None:
 
 @adapters.command()
 @click.argument("id")
-@_repo
-@_json
+@repo_option
+@json_option
 def show(id: str, repo: Path, as_json: bool) -> None:
     """One adapter: where it comes from, what its training and the gate measured, what happened to it."""
     from memory.adapters import history
@@ -68,7 +61,7 @@ def show(id: str, repo: Path, as_json: bool) -> None:
     entry = registry.entry(id)
     events = [event for event in history(registry.home) if id in (event.adapter, event.active)]
     if as_json:
-        _print_json({**record(entry), "history": [event.model_dump(mode="json") for event in events]})
+        print_json({**record(entry), "history": [event.model_dump(mode="json") for event in events]})
     else:
         click.echo(shown(entry, events))
 
@@ -82,8 +75,8 @@ def show(id: str, repo: Path, as_json: bool) -> None:
     show_default=True,
     help="The model that it is an adapter of: 'embedded', or its folder.",
 )
-@_repo
-@_json
+@repo_option
+@json_option
 def add(folder: Path, base: str, repo: Path, as_json: bool) -> None:
     """Keep a copy of an adapter that was trained elsewhere, in PEFT's format. It becomes active by `promote`."""
     from agent.errors import ConfigError
@@ -97,7 +90,7 @@ def add(folder: Path, base: str, repo: Path, as_json: bool) -> None:
     registry = _registry(repo)
     stored = registry.publish(folder, model, base=named)
     if as_json:
-        _print_json(record(registry.entry(stored.record.id)))
+        print_json(record(registry.entry(stored.record.id)))
     else:
         click.echo(
             f"Added {stored.record.id}; `sleepwright adapters promote {stored.record.id} --anyway` makes it active."
@@ -107,8 +100,8 @@ def add(folder: Path, base: str, repo: Path, as_json: bool) -> None:
 @adapters.command()
 @click.argument("id")
 @click.option("--anyway", is_flag=True, help="Also where the gate has not passed it.")
-@_repo
-@_json
+@repo_option
+@json_option
 def promote(id: str, anyway: bool, repo: Path, as_json: bool) -> None:
     """Make an adapter the active one of its base model. Whatever fails, the one that was active stays."""
     from ttrl_adapter import swap
@@ -121,8 +114,8 @@ def promote(id: str, anyway: bool, repo: Path, as_json: bool) -> None:
 
 @adapters.command()
 @_base
-@_repo
-@_json
+@repo_option
+@json_option
 def rollback(base: str | None, repo: Path, as_json: bool) -> None:
     """Make active what was so before the last promotion: an adapter, or the base model as it is."""
     from ttrl_adapter import swap
@@ -136,8 +129,8 @@ def rollback(base: str | None, repo: Path, as_json: bool) -> None:
 
 @adapters.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
-@_repo
-@_json
+@repo_option
+@json_option
 def remove(ids: tuple[str, ...], repo: Path, as_json: bool) -> None:
     """Delete adapters that are not active and not in use."""
     from ttrl_adapter import swap
@@ -149,7 +142,7 @@ def remove(ids: tuple[str, ...], repo: Path, as_json: bool) -> None:
         if not as_json:
             click.echo(f"Removed {id}.")
     if as_json:
-        _print_json({"removed": list(ids)})
+        print_json({"removed": list(ids)})
 
 
 def _registry(repo: Path) -> "Registry":
@@ -184,11 +177,7 @@ def _only_base(registry: "Registry") -> str:
 def _tell_active(base: str, stored: "Stored | None", server: "Server | None", as_json: bool) -> None:
     id = stored.record.id if stored else None
     if as_json:
-        _print_json({"base": base, "active": id, "server": server.client.url if server else None})
+        print_json({"base": base, "active": id, "server": server.client.url if server else None})
         return
     where = f", also at {server.client.url}" if server else ""
     click.echo(f"{id} is active for {base}{where}." if id else f"{base} answers without an adapter{where}.")
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))

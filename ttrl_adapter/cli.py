@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from memory.cli_options import repo_option
+
 if TYPE_CHECKING:
     from memory.home import MemoryHome
     from ttrl_adapter.learner import Learner
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     metavar="URL",
     help="The vLLM server on this machine that has MODEL: `sleepwright serve MODEL` is one.",
 )
-@click.option("--repo", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), default=".")
+@repo_option
 @click.option(
     "--labels",
     type=click.Choice(["tests", "vote"]),
