@@ -60,7 +60,8 @@ class MemoryHome:
 
     def is_of(self, common_dir: Path) -> bool:
         """Whether this is the repository that it was made for, wherever that lies now."""
-        return bool(self._identity) and self._identity == _identity(common_dir)
+        known = self._identity
+        return bool(known) and known == _identity(common_dir)
 
     @property
     def _identity(self) -> str | None:
