@@ -56,7 +56,7 @@ def passk(
 
     from evals import passk as bench
     from evals import passk_tables
-    from evals.errors import RunFolderError
+    from evals.errors import NoAnswers
     from evals.run_folder import RunConfig, RunFolder
     from evals.ttrl import ARMS
     from evals.ttrl_tasks import Size, repair, sorting
@@ -89,7 +89,7 @@ def passk(
     task = str(folder.config.options["task"])
     rows = bench.read_studied(folder)
     if not rows:
-        raise RunFolderError(f"{str(folder.path)!r} has no answers: the run was cut before the first one.")
+        raise NoAnswers(folder.path)
     found = passk_tables.tables(rows, task)
     for table in found:
         folder.add_table(table)

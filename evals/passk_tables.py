@@ -52,10 +52,12 @@ def of(rows: Sequence[Studied], arm: str, split: str) -> dict[str, Studied]:
 
 def curve(rows: Mapping[str, Studied], k: int) -> tuple[float, Interval]:
     """pass@k and its bootstrap interval over exercises, of which several seeds may have asked the same."""
+    found = [(r.poll.exercise, pass_at_k(r.ballot.samples, r.ballot.right, k)) for r in rows.values()]
     every: dict[str, list[float]] = {}
-    for r in rows.values():
-        every.setdefault(r.poll.exercise, []).append(pass_at_k(r.ballot.samples, r.ballot.right, k))
-    return curve_mean(rows, k), bootstrap_mean([sum(values) / len(values) for values in every.values()])
+    for exercise, value in found:
+        every.setdefault(exercise, []).append(value)
+    mean = sum(value for _, value in found) / len(found)
+    return mean, bootstrap_mean([sum(values) / len(values) for values in every.values()])
 
 
 def crossover(base: Mapping[str, Studied], arm: Mapping[str, Studied], most: int) -> int | None:

@@ -49,7 +49,7 @@ def ttrl(
     from rich.console import Console
 
     from evals import ttrl as bench
-    from evals.errors import RunFolderError
+    from evals.errors import NoAnswers
     from evals.run_folder import RunConfig, RunFolder
     from evals.ttrl_tasks import Size, repair, sorting
 
@@ -80,7 +80,7 @@ def ttrl(
             bench.run_seed(made, chosen, seed, folder, place, tell)
     asked = bench.read_asked(folder)
     if not asked:
-        raise RunFolderError(f"{str(folder.path)!r} has no answers: the run was cut before the first one.")
+        raise NoAnswers(folder.path)
     trained = [bench.Trained.model_validate(row) for row in folder.read_samples("trained")]
     found = bench.tables(asked, trained, task)
     for table in found:
