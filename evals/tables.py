@@ -1,14 +1,19 @@
 """A table of an evaluation: raw cells, with how each column is shown, as Markdown, as JSON and on a console."""
 
+import json
 import re
-from typing import Self
+from math import inf, nan
+from typing import Any, Self
 
-from pydantic import model_validator
+from pydantic import ConfigDict, field_validator, model_validator
 from rich.console import Console
 
 from memory.records import Record
 
 Cell = str | int | float | None
+
+_NOT_IN_JSON: dict[Cell, float] = {"Infinity": inf, "-Infinity": -inf, "NaN": nan}
+"""Numbers by the words that JSON has for them."""
 
 
 class Column(Record):
@@ -27,12 +32,19 @@ class Column(Record):
 class Table(Record):
     """Rows of cells below headings."""
 
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
     name: str
     """Of its files, without ending."""
     caption: str
     """What its numbers are, in a sentence or two."""
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+
+    @field_validator("rows")
+    @classmethod
+    def _numbers(cls, rows: tuple[tuple[Cell, ...], ...]) -> tuple[tuple[Cell, ...], ...]:
+        return tuple(tuple(_NOT_IN_JSON.get(cell, cell) for cell in row) for row in rows)
 
     @model_validator(mode="after")
     def _is_rectangular(self) -> Self:
@@ -49,6 +61,12 @@ class Table(Record):
     def is_numeric(self) -> list[bool]:
         """Of each column, whether all that it holds are numbers."""
         return [all(not isinstance(row[place], str) for row in self.rows) for place in range(len(self.columns))]
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """As in its file."""
+        found: dict[str, Any] = json.loads(self.model_dump_json())
+        return found
 
     def markdown(self) -> str:
         """The caption, then the table; a bar in a cell is escaped."""

@@ -1,6 +1,8 @@
 """A table as Markdown and on a console."""
 
+import json
 from io import StringIO
+from math import inf, nan
 
 import pytest
 from pydantic import ValidationError
@@ -37,3 +39,9 @@ def test_a_row_of_another_length_is_refused() -> None:
 
 def test_raw_cells_survive_json() -> None:
     assert Table.model_validate_json(TABLE.model_dump_json()) == TABLE
+
+
+def test_no_number_and_an_infinite_one_survive_json_that_every_parser_takes() -> None:
+    table = Table(name="times", caption="", columns=(Column(name="times", format=".1f"),), rows=((inf,), (nan,)))
+    assert json.loads(json.dumps(table.as_json), parse_constant=pytest.fail)["rows"] == [["Infinity"], ["NaN"]]
+    assert Table.model_validate(table.as_json).shown == [["inf"], ["nan"]]
