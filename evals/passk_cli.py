@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from evals import run_cli
-from memory.cli_options import json_option, print_json
+from memory.cli_options import json_option
 
 
 @click.command()
@@ -52,8 +52,6 @@ def passk(
 
     Started again with the same --out, it goes on.
     """
-    from rich.console import Console
-
     from evals import passk as bench
     from evals import passk_tables
     from evals.errors import NoAnswers
@@ -95,9 +93,4 @@ def passk(
         folder.add_table(table)
     for chart in passk_tables.charts(rows, task):
         folder.add_chart(chart)
-    run_cli.finish(folder)
-    if as_json:
-        print_json([table.model_dump() for table in found])
-        return
-    for table in found:
-        table.show(Console())
+    run_cli.conclude(folder, [table.as_json for table in found], as_json)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evals.run_cli import finish, new_folder, out_option
+from evals.run_cli import conclude, finish, new_folder, out_option
 from memory.cli_options import json_option, print_json
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def replay(repo: Path, commits: int, every: int, rounds: int, out: Path | None, 
         folder.add_table(table)
     stale = [problem for visit in visits for problem in visit.stale]
     if as_json:
-        print_json({"stale": stale, "tables": [table.model_dump() for table in tables]})
+        print_json({"stale": stale, "tables": [table.as_json for table in tables]})
     else:
         for table in tables:
             table.show(Console())
@@ -96,8 +96,6 @@ def survey(files: int, repo: Path | None, rounds: int, out: Path | None, as_json
     """What the survey costs on a large repository: at first, where nothing has changed, after a one-file commit."""
     from tempfile import TemporaryDirectory
 
-    from rich.console import Console
-
     from evals import survey_speed
     from evals.repositories import copy_head
     from evals.run_folder import RunConfig, RunFolder
@@ -117,8 +115,4 @@ def survey(files: int, repo: Path | None, rounds: int, out: Path | None, as_json
             samples.append(step.model_dump(mode="json"))
         table = survey_speed.table(steps, root)
     folder.add_table(table)
-    if as_json:
-        print_json(table.model_dump())
-    else:
-        table.show(Console())
-    finish(folder)
+    conclude(folder, table.as_json, as_json)

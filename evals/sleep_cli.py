@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from evals.run_cli import finish, new_folder, out_option
-from memory.cli_options import json_option, print_json
+from evals.run_cli import conclude, new_folder, out_option
+from memory.cli_options import json_option
 
 if TYPE_CHECKING:
     from evals.run_folder import RunFolder
@@ -175,8 +175,6 @@ def _tell(each: "Trial | Slept", done: int) -> None:
 
 
 def _report(folder: "RunFolder", trials: "list[Trial]", slept: "list[Slept]", words: "Words", as_json: bool) -> None:
-    from rich.console import Console
-
     from evals import sleep_tables
 
     tables = [
@@ -192,13 +190,7 @@ def _report(folder: "RunFolder", trials: "list[Trial]", slept: "list[Slept]", wo
     last = max(trial.budget for trial in trials)
     arm = trials[-1].arm
     folder.set_scores(words.score, {t.question: t.score for t in trials if (t.arm, t.budget) == (arm, last)})
-    if as_json:
-        print_json({table.name: table.model_dump(mode="json") for table in tables})
-    else:
-        for table in tables:
-            table.show(Console())
-            click.echo()
-    finish(folder)
+    conclude(folder, {table.name: table.as_json for table in tables}, as_json)
 
 
 def _say(text: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from evals import run_cli
-from memory.cli_options import json_option, print_json
+from memory.cli_options import json_option
 
 
 @click.command()
@@ -46,8 +46,6 @@ def ttrl(
     The sorting task makes its tiny model itself; a quarter of an hour a seed. The repair task is the embedded policy on
     functions of packages that it never saw; hours a seed, for all arms. Started again with the same --out, it goes on.
     """
-    from rich.console import Console
-
     from evals import ttrl as bench
     from evals.errors import NoAnswers
     from evals.run_folder import RunConfig, RunFolder
@@ -86,9 +84,4 @@ def ttrl(
     for table in found:
         folder.add_table(table)
     folder.add_chart(bench.chart(asked, task))
-    run_cli.finish(folder)
-    if as_json:
-        print_json([table.model_dump() for table in found])
-        return
-    for table in found:
-        table.show(Console())
+    run_cli.conclude(folder, [table.as_json for table in found], as_json)

@@ -16,8 +16,6 @@ from memory.cli_options import json_option
 @run_cli.out_option
 def ttrl_cost(steps: int, trained: int, rounds: int, as_json: bool, out: Path | None) -> None:
     """What a step of training costs beside a bare run of TRL's GRPOTrainer with PEFT on the same samples."""
-    from rich.console import Console
-
     from evals import ttrl_cost as bench
     from evals.run_folder import RunConfig, RunFolder
 
@@ -33,8 +31,4 @@ def ttrl_cost(steps: int, trained: int, rounds: int, as_json: bool, out: Path | 
             journal.append(cost.model_dump(mode="json"))
     table = bench.table(costs)
     folder.add_table(table)
-    run_cli.finish(folder)
-    if as_json:
-        click.echo(table.model_dump_json())
-    else:
-        table.show(Console())
+    run_cli.conclude(folder, table.as_json, as_json)

@@ -43,8 +43,6 @@ def ttrl_rounds(
 
     Started again with the same --out, it goes on, also to more --rounds.
     """
-    from rich.console import Console
-
     from evals import ttrl_rounds as bench
     from evals.run_folder import RunConfig, RunFolder
     from evals.ttrl_tasks import Size, repair, sorting
@@ -67,8 +65,4 @@ def ttrl_rounds(
     table = bench.table(played, task)
     folder.add_table(table)
     folder.add_chart(bench.chart(played, task))
-    run_cli.finish(folder)
-    if as_json:
-        click.echo(table.model_dump_json())
-    else:
-        table.show(Console())
+    run_cli.conclude(folder, table.as_json, as_json)
