@@ -4,21 +4,25 @@ A command's module is imported when the command is asked for (all of them for `-
 nothing heavy at their top. A command returns its exit code, None for 0.
 """
 
-import gc
-import json
-import os
-import signal
 import sys
-import traceback
-from collections.abc import Sequence
-from contextlib import suppress
-from importlib.metadata import EntryPoints, distribution
-from types import FrameType
-from typing import NoReturn
 
-import click
+try:
+    import gc
+    import json
+    import os
+    import signal
+    import traceback
+    from collections.abc import Sequence
+    from contextlib import suppress
+    from importlib.metadata import EntryPoints, distribution
+    from types import FrameType
+    from typing import NoReturn
 
-from memory.errors import UserError
+    import click
+
+    from memory.errors import UserError
+except KeyboardInterrupt:  # nothing has begun: an import that was cut is nothing to show
+    sys.exit(130)
 
 WRONG_USE = 2
 INTERRUPTED = 130

@@ -90,6 +90,13 @@ def test_an_error_is_one_sentence_without_a_traceback(tmp_path: Path) -> None:
     assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("cut", ["json", "click", "rich"])
+def test_an_interrupt_while_it_imports_is_no_traceback(cut: str, tmp_path: Path) -> None:
+    (tmp_path / f"{cut}.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = sleepwright("run", "x", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert done.returncode == 130 and "Traceback" not in done.stderr
+
+
 def test_an_error_with_v_has_its_traceback(tmp_path: Path) -> None:
     assert "Traceback" in sleepwright("run", "x", "-v", "--repo", str(tmp_path)).stderr
 
