@@ -154,7 +154,8 @@ class WorkTree:
         """Those of the commits that HEAD's history holds."""
         asked = sorted(set(commits))
         listed = _git(self.root, "cat-file", "--batch-check", stdin="\n".join(asked).encode()).decode().split("\n")
-        known = [line.split()[0] for line in listed if line.endswith(" commit") or " commit " in line]
+        fields = [line.split() for line in listed]  # id, type and size; of what is unknown "missing" is the last one
+        known = [each[0] for each in fields if len(each) == 3 and each[1] == "commit" and each[2].isdigit()]
         if not known or self.head() is None:
             return set()
         revisions = "\n".join([*known, "^HEAD"]).encode()

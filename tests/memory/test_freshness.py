@@ -145,6 +145,11 @@ def test_after_a_rebase_it_is_live_and_a_later_change_makes_it_stale(log: NoteLo
     assert state(log, repo, written) == "stale"
 
 
+def test_words_in_the_place_of_a_commit_are_none(repo: Path, git: Git) -> None:
+    head = git("rev-parse", "HEAD")
+    assert WorkTree.open(repo).ancestors([head, "x commit y", "--all commit", "commit", "HEAD:calc.py"]) == {head}
+
+
 def test_a_rename_keeps_it_alive_at_its_new_path(log: NoteLog, repo: Path, git: Git) -> None:
     written = remember(log, repo, "calc.py")
     git("mv", "calc.py", "sums.py")
