@@ -21,7 +21,7 @@ FEW = 20
 _LONGEST_SYMBOL = 200
 _LONGEST_FIELD = 500
 _ID = re.compile(r"[0-9a-z]{6,40}")
-_BLOB = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_GIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
@@ -40,7 +40,10 @@ def check_note(note: Note) -> None:
         raise NoteRefused("Only what the user said is a rule: store what was observed or inferred as a fact.")
     if note.revision < 1:
         raise NoteRefused(f"Revision {note.revision} does not exist: the first is 1.")
+    if note.commit is not None and not _GIT_ID.fullmatch(note.commit):
+        raise NoteRefused(f"The note is of the commit {note.commit!r}: it has to be git's whole id of one.")
     _check_anchors(note)
+    _check_lengths(note)  # before anything is looked for in it
     _check_words(note)
     if note.answer:
         _check_answer(note.kind, note.answer)
@@ -86,8 +89,18 @@ def _check_anchors(note: Note) -> None:
             raise NoteRefused(f"The anchor {anchor.path!r} is longer than {LONGEST_PATH} bytes: leave it out.")
         if len((anchor.symbol or "").encode("utf-8", "surrogateescape")) > _LONGEST_SYMBOL:
             raise NoteRefused(f"The symbol {anchor.symbol!r} is longer than {_LONGEST_SYMBOL} bytes: leave it out.")
-        if not _BLOB.fullmatch(anchor.blob):
+        if not _GIT_ID.fullmatch(anchor.blob):
             raise NoteRefused(f"The anchor {anchor.path!r} has {anchor.blob!r} where git's id of the blob belongs.")
+
+
+def _check_lengths(note: Note) -> None:
+    for name, field in (("source", note.source or ""), ("run", note.run or "")):
+        if len(field) > _LONGEST_FIELD:
+            raise NoteRefused(f"The {name} of the note has more than {_LONGEST_FIELD} characters: shorten it.")
+    if len(note.checks) > MOST_CHECKS or any(len(check) > _LONGEST_FIELD for check in note.checks):
+        raise NoteRefused(
+            f"At most {MOST_CHECKS} checks of {_LONGEST_FIELD} characters are kept with a note: shorten them."
+        )
 
 
 def _check_words(note: Note) -> None:
@@ -99,13 +112,6 @@ def _check_words(note: Note) -> None:
             raise NoteRefused(f"The note holds the control character {found[0]!r}: leave it out.")
         if secret := find_secret(text):
             raise NoteRefused(f"The note holds {secret}: say where it is kept instead, secrets are not stored.")
-    for name, field in (("source", note.source or ""), ("run", note.run or "")):
-        if len(field) > _LONGEST_FIELD:
-            raise NoteRefused(f"The {name} of the note has more than {_LONGEST_FIELD} characters: shorten it.")
-    if len(note.checks) > MOST_CHECKS or any(len(check) > _LONGEST_FIELD for check in note.checks):
-        raise NoteRefused(
-            f"At most {MOST_CHECKS} checks of {_LONGEST_FIELD} characters are kept with a note: shorten them."
-        )
 
 
 def _check_answer(kind: NoteKind, answer: Answer) -> None:

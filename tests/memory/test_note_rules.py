@@ -26,6 +26,7 @@ BLOB = "0" * 40
         (note(anchors=(anchor("a" * 301),)), "longer than 300 bytes"),
         (note(anchors=(anchor("a.py", "HEAD"),)), "where git's id"),
         (note(anchors=(anchor(),) * (MOST_ANCHORS + 1)), "13 anchors"),
+        (note(commit="HEAD"), "git's whole id"),
         (note(answer=Answer(patch="+1")), "only an answer has one"),
         (answer("t::a", patch=" "), "has no patch"),
         (answer("t::a", patch="+x\n" * 2_000), "too large for a note"),
@@ -37,6 +38,14 @@ BLOB = "0" * 40
 def test_a_note_is_refused_with_its_reason(refused: Note, reason: str) -> None:
     with pytest.raises(NoteRefused, match=reason):
         check_note(refused)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("field", ["source", "run", "checks"])
+def test_what_is_too_long_is_not_searched_for_secrets(field: str) -> None:
+    long = "token" * 40_000
+    with pytest.raises(NoteRefused, match="500 characters"):
+        check_note(note().model_copy(update={field: (long,) if field == "checks" else long}))
 
 
 def test_a_users_rule_is_taken() -> None:
