@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 from memory.cache_file import CacheFile
 from memory.file_text import FileText, Passage
 
-SCHEMA = 2
+SCHEMA = 3
 """Raised with every change of the table, or of what counts as a word, a definition or a passage."""
 MOST_KEPT = 50_000
 """Blobs; of more the oldest are forgotten. A blob takes about as much as its text."""

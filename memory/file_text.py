@@ -11,8 +11,8 @@ from memory.words import words
 
 _LONGEST_PASSAGE = 80  # lines
 _DEFINES = re.compile(
-    r"^[ \t]*(?:(?:export|pub(?:\(\w+\))?|static|async|public|private|protected|abstract|final)\s+)*"
-    r"(?:def|class|func|function|fn|struct|enum|trait|impl|interface|type|module)\s+(?:\([^)]*\)\s*)?(\w+)",
+    r"^[ \t]*(?:(?:export|pub(?:\(\w+\))?|static|async|public|private|protected|abstract|final)[ \t]+)*"
+    r"(?:def|class|func|function|fn|struct|enum|trait|impl|interface|type|module)[ \t]+(?:\([^)\n]*\)[ \t]*)?(\w+)",
     re.MULTILINE,
 )
 

@@ -51,6 +51,12 @@ def test_other_endings_of_a_word_are_the_same_word() -> None:
     assert first("the discounting of prices") == "shop/prices.py"
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("line", ["public\n", "func (\n"])
+def test_a_column_of_keywords_is_read_in_time_that_is_proportional_to_it(line: str) -> None:
+    assert FileText.of(line * 100_000).defines == frozenset()
+
+
 def test_what_changes_with_the_best_file_goes_before_what_does_not() -> None:
     files = {
         "a/schema.py": FileText.of("rows = 1\n"),
