@@ -18,12 +18,13 @@ from threading import Thread
 import numpy as np
 
 from memory.embedding import Neighbour, Vectors
+from memory.errors import UserError
 from memory.index_folder import IndexFailure
 
 _SECONDS = 5.0
 _LONGEST = 1 << 20  # bytes of a request
 Answer = Callable[[Vectors, int, str], list[Neighbour]]
-"""A vector, how many, the space's name -> notes; raises IndexFailure."""
+"""A vector, how many, the space's name -> notes; raises IndexFailure, or a UserError of the record or embedder."""
 
 
 class IndexClient:
@@ -95,7 +96,7 @@ def _answered(line: bytes, answer: Answer) -> dict[str, object]:
         request = json.loads(line)
         vector = np.array(request["vector"], dtype=np.float32)
         return {"nearest": answer(vector, int(request["limit"]), str(request["space"]))}
-    except (IndexFailure, ValueError, TypeError, KeyError) as error:
+    except (IndexFailure, UserError, ValueError, TypeError, KeyError) as error:
         return {"error": f"the owner of the index cannot answer: {error}"}
 
 

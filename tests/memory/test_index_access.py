@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from memory.embedding import HashingEmbedder, Vectors
+from memory.errors import EmbeddingError
 from memory.home import MemoryHome
 from memory.index_access import IndexAccess
 from memory.index_folder import IndexFailure
@@ -97,6 +98,23 @@ def test_the_owner_answers_others_with_the_newest_notes(home: MemoryHome, log: N
         log.add([written])
         with IndexAccess(home, HashingEmbedder()) as other:
             assert nearest(other, "curved bananas", 3) == [written.id]
+
+
+class NoEmbedder(HashingEmbedder):
+    """As one whose endpoint has gone."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        raise EmbeddingError("nobody answers")
+
+
+def test_an_owner_that_cannot_embed_says_so_to_who_asks(
+    home: MemoryHome, log: NoteLog, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log.add(some_notes(1))
+    with IndexAccess(home, NoEmbedder()) as owner, owner.serving(), IndexAccess(home, HashingEmbedder()) as other:
+        with pytest.raises(IndexFailure, match="nobody answers"):
+            nearest(other, "word", 1)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 class OtherEmbedder(HashingEmbedder):
