@@ -64,9 +64,8 @@ class Journal:
         # ASCII: lone surrogates, which stand for bytes that are not UTF-8, survive as escapes.
         line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
         try:
-            written = os.write(self._file, line)
-            if written < len(line):
-                os.write(self._file, line[written:])
+            while line:
+                line = line[os.write(self._file, line) :]
             os.fsync(self._file)
         except OSError as error:
             with suppress(OSError):
