@@ -82,8 +82,8 @@ def _parsed(id: str, lines: Sequence[str], where: str) -> Note:
         field = _FIELD.fullmatch(line.strip())
         try:
             fields[field[1] if field else ""] = json.loads(field[2] if field else "")
-        except ValueError:
-            raise NoteRefused(f"{where} has a line that is no `- name: JSON`: {line.strip()!r}.") from None
+        except (ValueError, RecursionError):
+            raise NoteRefused(f"{where} has a line that is no `- name: JSON`: {line.strip()[:200]!r}.") from None
     return _note(json.dumps({**fields, "text": "\n".join(lines[opening + 1 : end])}), where)
 
 

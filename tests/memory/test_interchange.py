@@ -61,6 +61,7 @@ def test_markdown_can_be_read_and_edited() -> None:
         ("# N\n## abc123\n", "the section of 'abc123' in line 2 has no fenced text"),
         ("# N\n## abc123\n```\ntext\n", "is not closed"),
         ("# N\n## abc123\n- origin: inferred\n```\ntext\n```\n", "no `- name: JSON`: '- origin: inferred'"),
+        ("# N\n## abc123\n- run: " + "[" * 100_000 + "\n```\ntext\n```\n", "no `- name: JSON`: '- run: "),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_place(text: str, reason: str) -> None:
