@@ -165,7 +165,8 @@ class NoteLog:
         """Newest first; of one note where its id, or the beginning of it, is given."""
         with self._database.open() as connection:
             # Ids are of digits and small letters, which all come before a tilde.
-            where, values = ("WHERE note >= ? AND note < ?", (note, f"{note}~")) if note else ("", ())
+            begin = (note or "").strip().lower()
+            where, values = ("WHERE note >= ? AND note < ?", (begin, f"{begin}~")) if note else ("", ())
             return self._events(connection, f"{where} ORDER BY seq DESC LIMIT ?", (*values, limit))
 
     def changed_after(self, seq: int, limit: int) -> tuple[list[str], int]:

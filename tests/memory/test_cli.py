@@ -157,7 +157,7 @@ def test_of_an_import_with_two_notes_of_one_id_nothing_is_stored(tmp_path: Path)
 def test_the_log_of_a_note_is_found_by_the_beginning_of_its_id() -> None:
     id, other = added("One."), added("Two.")
     call("forget", id)
-    assert [event["action"] for event in answer("log", "--note", id[:-1])["events"]] == ["forget", "add"]
+    assert [event["action"] for event in answer("log", "--note", id[:-1].upper())["events"]] == ["forget", "add"]
     assert [event["note"]["id"] for event in answer("log", "--note", other)["events"]] == [other]
     assert "never was a note" in call("log", "--note", "nobody").stderr
 
