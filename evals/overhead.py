@@ -174,6 +174,7 @@ def _run(program: str, python: Path, kind: Commands, steps: int) -> _Run:
 
 def _ours(repo: Path, url: str) -> list[str]:
     words = [
+        "-P",
         "-m",
         "agent.cli",
         "run",

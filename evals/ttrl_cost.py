@@ -96,14 +96,14 @@ def _exercises(count: int) -> list[Exercise]:
 
 def _cpu_seconds(module: str, folder: Path) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    path = os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
     with (folder / "log.txt").open("wb") as log:
-        command = [trainer_python(), "-m", module, str(folder)]
+        command = [trainer_python(), "-P", "-m", module, str(folder)]
         done = subprocess.run(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path}
         )
     if done.returncode:
         said = (folder / "log.txt").read_text(errors="replace").strip().splitlines()
-        raise ConfigError(f"{' '.join(command[1:3])} failed: {said[-1] if said else 'it said nothing'}")
+        raise ConfigError(f"{' '.join(command[2:4])} failed: {said[-1] if said else 'it said nothing'}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

@@ -74,7 +74,8 @@ class Service:
 
 def service_for(folder: DaemonFolder, environment: Mapping[str, str]) -> Service:
     """The one for this system. UserError where there is neither systemd nor launchd."""
-    words = [sys.executable, "-m", "agent.cli", "daemon", "run"]
+    # -P: systemd starts it in the user's home, where there may be a folder called `memory`.
+    words = [sys.executable, "-P", "-m", "agent.cli", "daemon", "run"]
     kept = {name: environment[name] for name in _HANDED_ON if environment.get(name)}
     name = f"sleepwright{_mark(environment)}"
     if sys.platform == "darwin":

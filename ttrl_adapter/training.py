@@ -65,7 +65,9 @@ def run(folder: Path, tell: Callable[[Step], None] = lambda step: None, processe
     environment = {
         **os.environ,
         "SLEEPWRIGHT_TRAIN_CHILD": "1",
-        "PYTHONPATH": os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])),
+        # The current directory is a repository, which may have a `trl` of its own.
+        "PYTHONSAFEPATH": "1",
     }
     with (
         (folder / LOG).open("ab") as log,

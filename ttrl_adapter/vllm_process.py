@@ -194,7 +194,9 @@ def _environment(launch: Launch) -> dict[str, str]:
     left_out = {"VLLM_LORA_RESOLVER_CACHE_DIR", "SLEEPWRIGHT_API_KEY", "OPENAI_API_KEY", "PYTHONHOME"}
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
     # The key is no argument: others on this machine can read those.
-    own = {"VLLM_API_KEY": launch.key, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "PYTHONPATH": str(_GUARD)}
+    own = {"VLLM_API_KEY": launch.key, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
+    # The current directory is a repository, which may have a `vllm` of its own.
+    own |= {"PYTHONPATH": str(_GUARD), "PYTHONSAFEPATH": "1"}
     private = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     offline = {"HF_HUB_OFFLINE": "1"} if Path(launch.model).is_dir() else {}
     return {**private, **offline, **(launch.environment or {}), **kept, **own}
@@ -206,9 +208,9 @@ def _is_alive(group: int) -> bool:
         os.killpg(group, 0)
     except ProcessLookupError:
         return False
-    states: list[str] = []
+    states: list[bytes] = []
     for path in Path("/proc").glob("[0-9]*/stat"):  # Linux
         with suppress(OSError):
-            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
+            state, _, its_group = path.read_bytes().rpartition(b")")[2].split()[:3]  # a name may hold anything
             states += [state] if int(its_group) == group else []
-    return not states or any(state != "Z" for state in states)
+    return not states or any(state != b"Z" for state in states)

@@ -2,6 +2,7 @@
 
 import os
 import plistlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,16 @@ def test_the_launchd_agent_starts_at_login_and_again_after_a_crash(config: Path,
     assert agent.file == tmp_path / "Library" / "LaunchAgents" / "org.sleepwright.daemon.plist"
     assert found["ProgramArguments"] == WORDS and found["EnvironmentVariables"] == ENVIRONMENT
     assert found["RunAtLoad"] is True and found["KeepAlive"] == {"SuccessfulExit": False}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="systemd is Linux's")
+def test_the_daemon_takes_nothing_of_the_directory_that_it_is_started_in(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "agent").mkdir()
+    (tmp_path / "agent" / "cli.py").write_text("open('taken', 'w')\n")
+    line = next(line for line in service_for(DaemonFolder.open(), {}).content.decode().splitlines() if "Exec" in line)
+    command = [*shlex.split(line.removeprefix("ExecStart=")), "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "Be the daemon" in done.stdout and not (tmp_path / "taken").exists()
 
 
 def test_no_secret_is_written(config: Path) -> None:

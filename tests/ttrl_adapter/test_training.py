@@ -1,6 +1,7 @@
 """Finding the trainer, and what is said where it fails; the trainer itself is in test_train.py."""
 
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,20 @@ def test_a_trainer_that_fails_is_quoted_with_its_log(tmp_path: Path, monkeypatch
     prepare(tmp_path / "job", JOB, [area()])
     with pytest.raises(ConfigError, match="exit code 3: no memory left .*log.txt"):
         run(tmp_path / "job")
+
+
+def test_the_trainer_takes_nothing_of_the_current_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("ttrl_adapter/train.py", "torch/distributed/run.py"):
+        (tmp_path / module).parent.mkdir(parents=True)
+        (tmp_path / module).write_text("open('taken', 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(PYTHON_SETTING, sys.executable)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    for processes in (1, 2):
+        prepare(tmp_path / "job", JOB, [area()])
+        with pytest.raises(ConfigError, match="The training failed"):
+            run(tmp_path / "job", processes=processes)
+    assert not Path("taken").exists()
 
 
 def test_a_job_that_is_written_is_not_written_again(tmp_path: Path) -> None:
