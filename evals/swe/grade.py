@@ -216,7 +216,8 @@ class _Trial:
             marked, self.place, timeout=self.timeout, env=dict(self.environment.variables), writable=[output],
             readable=[self.environment.python.parent.parent],
         )  # fmt: skip
-        if not log.exists():
+        if log.is_symlink() or not log.is_file():  # what was run may have put anything in its place
+            log = self.place.parent / "test_output.txt"
             log.write_text(done.output, encoding="utf-8")
         if done.timed_out:
             with log.open("a", encoding="utf-8") as file:

@@ -107,6 +107,21 @@ def test_tests_that_print_without_end_are_no_result(tmp_path: Path) -> None:
     assert (tmp_path / "logs" / "test_output.txt").stat().st_size == 64 << 20
 
 
+def test_a_link_in_the_place_of_the_output_leads_nowhere(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("precious\n")
+    steps = (
+        "import os, time",
+        "os.remove('../output/test_output.txt')",
+        f"os.symlink({str(mine)!r}, '../output/test_output.txt')",
+    )
+    hidden = "\n".join([*steps, "def test_add():", "    time.sleep(600)\n"])
+    made = graded(make_example(tmp_path, hidden=hidden), FIX, timeout=3)
+
+    assert made.outcome == "error" and mine.read_text() == "precious\n"
+    assert "precious" not in (tmp_path / "logs" / "test_output.txt").read_text()
+
+
 def test_a_missing_commit_is_an_error(tmp_path: Path) -> None:
     example = make_example(tmp_path, base_commit="0" * 40)
 
