@@ -31,7 +31,8 @@ from evals.swe.mirrors import exclusively
 Kind = Literal["current", "venv"]
 
 _EXTRAS = "test,tests,testing,dev"
-_INSTALL = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+# -I: it is run in the repository, which may have modules of the same names as those of Python.
+_INSTALL = ("-I", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 _WHOLE = ".whole"
 _PATIENCE = 1800.0  # seconds; old packages are built from source
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from agent.sandbox import Sandbox
-from evals.swe.environment import Environment
+from evals.errors import NoEnvironment
+from evals.swe.environment import Environment, open_environment
 from evals.swe.grade import Grade, Grading, grade
 from evals.swe.mirrors import Mirrors
-from tests.evals.swe.examples import FIX, TEST, Example, make_example, new_file
+from tests.evals.swe.examples import FIX, TEST, Example, git, make_example, new_file
 
 
 def graded(example: Example, patch: str, timeout: float = 60) -> Grade:
@@ -167,6 +168,20 @@ def test_code_that_prints_passes_fools_nobody(tmp_path: Path) -> None:
     loud = loud.replace("@@ -1,2 +1,2 @@", "@@ -1,2 +1,3 @@")
 
     assert graded(make_example(tmp_path, hidden=TEST), loud).outcome != "resolved"
+
+
+def test_an_environment_is_made_without_modules_of_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    _, repository, instance = make_example(tmp_path)
+    (repository / "pip.py").write_text(f"open({str(tmp_path / 'taken')!r}, 'w')\n")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "a pip of its own")
+    instance = instance.model_copy(update={"base_commit": git(repository, "rev-parse", "HEAD")})
+    with pytest.raises(NoEnvironment, match="cannot be made"):  # there is nowhere to have anything from
+        open_environment(instance, repository, "venv", tmp_path / "environments")
+    assert not (tmp_path / "taken").exists()
 
 
 def test_the_current_environment_is_this_python() -> None:
