@@ -16,14 +16,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOTrainer
 
 from agent.function_view import END
-from ttrl_adapter.records import Exercise, TrainJob
 from ttrl_adapter.train import config, in_batches, lora
-from ttrl_adapter.training import EXERCISES, JOB
+from ttrl_adapter.training import prepared
 
 
 def main(folder: Path) -> None:
-    job = TrainJob.model_validate_json((folder / JOB).read_text(encoding="utf-8"))
-    exercises = [Exercise.model_validate_json(line) for line in (folder / EXERCISES).read_text().splitlines()]
+    job, exercises = prepared(folder)
     torch.set_num_threads(job.threads)
     tokenizer = AutoTokenizer.from_pretrained(job.model)
     model: Any = AutoModelForCausalLM.from_pretrained(job.model, dtype=torch.float32)

@@ -57,9 +57,8 @@ def described(nap: Nap, failed: Sequence[Nap]) -> str:
 
 def _last_said(stdout: Path) -> object:
     """What the last line is in JSON; None where it is none."""
-    lines = stdout.read_text("utf-8", "replace").splitlines()
     try:
-        return json.loads(lines[-1]) if lines else None
+        return json.loads(stdout.read_text("utf-8", "replace").rstrip("\n").rpartition("\n")[2])
     except ValueError:
         return None
 

@@ -109,11 +109,11 @@ def _change(candidate: Candidate, snapshot: str, repository: Repository, files: 
 
 def _patched(old: str, patch: str) -> tuple[tuple[int, ...], str] | None:
     """The changed lines and the new text; None where the hunks are not those of this text."""
-    before = old.splitlines(keepends=True)
+    before = _lines(old)
     after: list[str] = []
     changed: list[int] = []
     position = 0
-    for row in patch[patch.find("\n@@ -") + 1 :].splitlines(keepends=True):
+    for row in _lines(patch[patch.find("\n@@ -") + 1 :]):
         if hunk := _HUNK.match(row):
             start = int(hunk[1]) - (hunk[2] != "0")
             after += before[position:start]
@@ -130,3 +130,8 @@ def _patched(old: str, patch: str) -> tuple[tuple[int, ...], str] | None:
                 changed.append(position + 1)
             position += 1
     return tuple(dict.fromkeys(changed)), "".join([*after, *before[position:]])
+
+
+def _lines(text: str) -> list[str]:
+    """As git has them, which knows no other line breaks."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)

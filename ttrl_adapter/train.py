@@ -33,7 +33,7 @@ from agent.function_view import END
 from ttrl_adapter.drawing import token_ids
 from ttrl_adapter.groups import Rollout, Telling, say
 from ttrl_adapter.records import Exercise, Recipe, Step, TrainJob
-from ttrl_adapter.training import ADAPTER, EXERCISES, JOB, STEPS
+from ttrl_adapter.training import ADAPTER, STEPS, prepared
 
 
 def given_reward(completions: list[Any], reward: list[float], **_: Any) -> list[float]:
@@ -71,8 +71,7 @@ def train(folder: Path) -> None:
     """Run the job in a folder to its end: `adapter`, complete or not there, and `steps.jsonl`."""
     if (folder / ADAPTER).exists():
         return
-    job = TrainJob.model_validate_json((folder / JOB).read_text(encoding="utf-8"))
-    exercises = [Exercise.model_validate_json(line) for line in (folder / EXERCISES).read_text().splitlines()]
+    job, exercises = prepared(folder)
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.recipe.seed)
     tokenizer = AutoTokenizer.from_pretrained(job.model)

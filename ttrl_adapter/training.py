@@ -47,6 +47,14 @@ def prepare(folder: Path, job: TrainJob, exercises: Sequence[Exercise]) -> None:
         _write(folder / JOB, job.model_dump_json(indent=1) + "\n")
 
 
+def prepared(folder: Path) -> tuple[TrainJob, list[Exercise]]:
+    """What was written down."""
+    job = TrainJob.model_validate_json((folder / JOB).read_text(encoding="utf-8"))
+    # Of code, which may hold what `splitlines` takes for the end of a line.
+    lines = (folder / EXERCISES).read_text(encoding="utf-8").split("\n")
+    return job, [Exercise.model_validate_json(line) for line in lines if line]
+
+
 def is_trained(folder: Path) -> bool:
     """Whether nothing is left to train in a folder."""
     return (folder / ADAPTER).exists()

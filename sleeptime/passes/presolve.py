@@ -96,9 +96,11 @@ def _comment_items(study: Study) -> Iterator[Item]:
     found = run_git(
         study.repository.root, "grep", "-n", "-I", "-E", "--full-name", "-z", _COMMENT, study.snapshot, "--"
     )
-    lines = found.output.decode("utf-8", "surrogateescape").splitlines()[:MOST_COMMENTS]
-    for line in lines:
-        place, number, text = line.removeprefix(f"{study.snapshot}:").split("\0", 2)
+    # Path, number and text; without the first two it is the rest of a path with a line break in it.
+    rows = [line.split("\0", 2) for line in found.output.decode("utf-8", "surrogateescape").split("\n")]
+    lines = [row for row in rows if len(row) == 3][:MOST_COMMENTS]
+    for place, number, text in lines:
+        place = place.removeprefix(f"{study.snapshot}:")
         if place in study.blobs and number.isdigit():
             request = f"Do what the comment in {place}, line {number}, says: {text.strip()[:300]}"
             anchors = (study.anchor(place, lines=(int(number), int(number))),)

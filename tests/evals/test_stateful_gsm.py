@@ -82,6 +82,12 @@ def test_a_row_that_is_none_is_named(tmp_path: Path) -> None:
         load(tmp_path / "x.jsonl")
 
 
+def test_a_row_may_hold_what_python_takes_for_the_end_of_a_line(tmp_path: Path) -> None:
+    row = {"question": PROBLEMS[0][0], "answer": "First\u2028this.\n#### 5"}
+    (tmp_path / "x.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert [problem.answer for problem in load(tmp_path / "x.jsonl").problems] == ["5"]
+
+
 def answering(body: Body) -> Scripted:
     """Knows the answers where notes are there."""
     prompt = body["messages"][-1]["content"]

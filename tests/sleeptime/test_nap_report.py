@@ -51,6 +51,7 @@ def test_failures_in_a_row_are_counted() -> None:
     [
         (0, RUN.model_dump_json(), "", None),
         (0, "", "", None),
+        (0, RUN.model_copy(update={"problem": "a\u2028pass"}).model_dump_json() + "\n", "", "a\u2028pass"),
         (0, RUN.model_copy(update={"problem": "a pass failed"}).model_dump_json(), "", "a pass failed"),
         (3, '{"status": "error", "error": "refused"}', "tests …\nother words", "refused"),
         (1, "no json", "Traceback\nValueError: x", "ValueError: x"),

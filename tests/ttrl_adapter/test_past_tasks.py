@@ -63,6 +63,13 @@ def test_what_the_tests_said_is_known_of_answers_that_come_to_the_same(repo: Pat
     assert known[0].key == PASSED
 
 
+def test_a_form_feed_is_no_end_of_a_line(repo: Path) -> None:
+    (repo / "calc.py").write_text("\x0c\n" + (repo / "calc.py").read_text())
+    patch = PATCH.format(answer="a + b").replace("@@ -1,5 +1,5 @@\n", "@@ -1,6 +1,6 @@\n \x0c\n")
+    (found,) = exercises(repo, Candidate(index=0, patch=patch, fingerprint="f"))
+    assert found.prompt == "def add(a, b):\n    <|0|>return a - b<|fix|>"
+
+
 def test_an_experience_that_is_a_canary_is_not_learnt_from(repo: Path) -> None:
     assert exercises(repo, candidate("a + b", True), id=HELD_OUT) == []
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ConfigError
-from tests.ttrl_adapter.exercises import area
+from tests.ttrl_adapter.exercises import area, text_exercise
 from ttrl_adapter.records import Recipe, Step, TrainJob
-from ttrl_adapter.training import PYTHON_SETTING, STEPS, prepare, run, steps, trainer_python
+from ttrl_adapter.training import PYTHON_SETTING, STEPS, prepare, prepared, run, steps, trainer_python
 
 JOB = TrainJob(model="m", recipe=Recipe(), base_votes={})
 
@@ -50,7 +50,13 @@ def test_the_trainer_takes_nothing_of_the_current_directory(tmp_path: Path, monk
 def test_a_job_that_is_written_is_not_written_again(tmp_path: Path) -> None:
     prepare(tmp_path, JOB, [area()])
     prepare(tmp_path, JOB.model_copy(update={"model": "other"}), [])
-    assert TrainJob.model_validate_json((tmp_path / "job.json").read_text()) == JOB
+    assert prepared(tmp_path) == (JOB, [area()])
+
+
+def test_an_exercise_may_hold_what_python_takes_for_the_end_of_a_line(tmp_path: Path) -> None:
+    odd = text_exercise(prompt="a\x0cb\x85c\u2028d\re\n")
+    prepare(tmp_path, JOB, [odd, area()])
+    assert prepared(tmp_path) == (JOB, [odd, area()])
 
 
 def test_a_step_that_was_done_again_counts_once(tmp_path: Path) -> None:

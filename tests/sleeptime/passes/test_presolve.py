@@ -319,6 +319,14 @@ def test_comments_and_questions_are_for_a_served_model_only(study: Study, repo: 
     assert comment.estimated_tokens == question.estimated_tokens > 0
 
 
+def test_a_comment_may_hold_what_python_takes_for_the_end_of_a_line(study: Study, repo: Path) -> None:
+    (repo / "notes.c").write_text("// TODO: say\x0cwhat\u2028halve does\n")
+    (repo / "line\nbreak.c").write_text("// TODO: be named otherwise\n")
+    study = replace(study, snapshot=study.repository.snapshot(), model=Served())
+    (comment,) = Presolve().items(study)
+    assert comment.about == "notes.c: // TODO: say\x0cwhat\u2028halve does"
+
+
 def test_an_answer_to_words_needs_a_majority(study: Study, repo: Path) -> None:
     study.notes.add("How would halve round up?", ["calc.py"], origin="inferred", kind="question")
     served = replace(study, model=Served(), test_command=None, proposer=Scripted([HALF, RIGHT]))
