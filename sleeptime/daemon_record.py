@@ -94,7 +94,8 @@ class DaemonRecord:
                 "INSERT INTO naps (root, schema, record) VALUES (?, ?, ?)", (str(root), _SCHEMA, _text(nap))
             ).lastrowid
             assert seq is not None
-            connection.execute("DELETE FROM naps WHERE root = ? AND seq <= ?", (str(root), seq - _KEPT))
+            oldest = "SELECT seq FROM naps WHERE root = ? ORDER BY seq DESC LIMIT -1 OFFSET ?"
+            connection.execute(f"DELETE FROM naps WHERE seq IN ({oldest})", (str(root), _KEPT))
             return seq
 
     def end(self, seq: int, nap: Nap) -> None:
