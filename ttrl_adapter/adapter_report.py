@@ -1,6 +1,7 @@
 """What adapters look like: to people on a terminal, and to programs as JSON."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from memory.adapters import AdapterEvent
@@ -24,7 +25,7 @@ def listed(entry: Entry) -> str:
         return f"{entry.id}  {entry.state:8}  {entry.problem}"
     record = entry.stored.record
     said = "; ".join(record.verdict.reasons) if record.verdict and not record.verdict.passed else ""
-    line = f"{entry.id}  {entry.state:8}  {record.created_at:%Y-%m-%d %H:%M}  {record.base}"
+    line = f"{entry.id}  {entry.state:8}  {_when(record.created_at)}  {record.base}"
     return f"{line}  {said or _numbers(record, _MOST_NUMBERS)}".rstrip()
 
 
@@ -34,7 +35,7 @@ def shown(entry: Entry, events: Sequence[AdapterEvent]) -> str:
         return f"{entry.id} is broken: {entry.problem}"
     record, stored = entry.stored.record, entry.stored
     rows = [
-        ("id", f"{record.id}, {entry.state}, made {record.created_at:%Y-%m-%d %H:%M}"),
+        ("id", f"{record.id}, {entry.state}, made {_when(record.created_at)}"),
         ("base", f"{record.base} ({record.base_hash[:12]})"),
         ("parent", record.parent or ""),
         ("rank", str(record.rank)),
@@ -44,7 +45,7 @@ def shown(entry: Entry, events: Sequence[AdapterEvent]) -> str:
         ("served as", stored.served_name),
         *((f"  {name}", f"{value:g}") for name, value in record.metrics.items()),
         *_verdict(record.verdict),
-        *(("", f"{event.at:%Y-%m-%d %H:%M}  {_happened(event)}") for event in events),
+        *(("", f"{_when(event.at)}  {_happened(event)}") for event in events),
     ]
     width = max(len(name) for name, _ in rows) + 2
     return "\n".join(f"{name:{width}}{value}".rstrip() for name, value in rows if value)
@@ -55,10 +56,14 @@ def _verdict(verdict: Verdict | None) -> list[tuple[str, str]]:
         return [("verdict", "none: no gate has judged it")]
     said = "passed" if verdict.passed else "rejected"
     return [
-        ("verdict", f"{said} on {verdict.at:%Y-%m-%d %H:%M}, against {verdict.against or 'the base model'}"),
+        ("verdict", f"{said} on {_when(verdict.at)}, against {verdict.against or 'the base model'}"),
         *(("", reason) for reason in verdict.reasons),
         *((f"  {name}", f"{value:g}") for name, value in verdict.numbers.items()),
     ]
+
+
+def _when(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _happened(event: AdapterEvent) -> str:

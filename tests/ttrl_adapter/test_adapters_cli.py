@@ -1,7 +1,9 @@
 """`sleepwright adapters`: what it prints and how it ends, as a user sees it."""
 
 import json
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,22 @@ def test_what_the_gate_found_is_shown(command: Command, repo: Path, trained: Pat
     shown = command("show", "v0001")
     for part in ("rejected on", "against v0007", "pass@64 fell.", "pass@64 after", "0.25", "steps", "32", "seed"):
         assert part in shown
+
+
+def test_times_are_told_as_the_users_clock_shows_them(
+    command: Command, repo: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry(MemoryHome.for_repository(Repository.open(repo).common_dir))
+    verdict = Verdict(passed=False)
+    made = registry.publish(trained, SHIPPED, base="embedded", verdict=verdict).record.created_at
+    monkeypatch.setenv("TZ", "UTC-9")
+    time.tzset()
+    try:
+        here = f"{made + timedelta(hours=9):%Y-%m-%d %H:}"
+        assert here in command("list") and command("show", "v0001").count(here) == 3
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_broken_one_is_listed_and_shown_as_such(command: Command, trained: Path) -> None:
