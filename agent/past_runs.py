@@ -13,7 +13,7 @@ from memory.errors import UserError
 from memory.experiences import ExperienceLog
 from memory.home import MemoryHome
 from memory.records import Experience
-from memory.runs import Begun, begun, find_run, is_under_way, unfinished
+from memory.runs import Begun, NoSuchRun, begun, find_run, is_under_way, unfinished
 
 
 class PastRuns:
@@ -77,7 +77,7 @@ class PastRuns:
         except UserError as problem:
             try:
                 found = self._begun(find_run(self._home.runs, id))
-            except UserError:
+            except NoSuchRun:
                 found = None
             if found is None:
                 raise problem from None

@@ -18,7 +18,11 @@ from agent.edits import Edit
 from agent.errors import RepositoryError
 from agent.run import RunOptions, run
 from agent.scripted import ScriptedProposer
+from agent.workspace import Repository
 from memory.errors import UserError
+from memory.home import MemoryHome
+from memory.records import Task
+from memory.runs import Begun, Run
 
 FIRST = [Edit("calc.py", "    return a - b", "    return a + b")]
 SECOND = [Edit("calc.py", "    return a * 2", "    return a + a")]
@@ -118,6 +122,16 @@ def test_log_show_as_json_is_the_whole_record(repo: Path) -> None:
 def test_log_show_of_an_unknown_id_is_an_error(repo: Path) -> None:
     with pytest.raises(UserError, match="No experience"):
         call(log, repo, "show", "zzz")
+
+
+def test_log_show_of_a_beginning_that_two_interrupted_runs_have_says_so(repo: Path) -> None:
+    repository = Repository.open(repo)
+    task = Task(request="r", repo=str(repo), base_commit=None, snapshot=repository.snapshot())
+    for id in ("1aa", "1ab"):
+        begun = Begun(id=id, task=task, model=None, base_url=None, strategy="auto", candidates=None, seed=0)
+        Run.begin(MemoryHome.for_repository(repository.common_dir).runs, begun).__exit__(None, None, None)
+    with pytest.raises(UserError, match="Several interrupted runs"):
+        call(log, repo, "show", "1a")
 
 
 def test_an_empty_log_lists_nothing(repo: Path) -> None:
