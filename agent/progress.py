@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.status import Status
 
 from agent.chat import Live
+from agent.report import say
 from agent.state import Stage
 
 _DOING = {
@@ -65,4 +66,4 @@ class ConsoleProgress:
             self._status.update(f"{self._doing}, {live.tokens:,} tokens")
 
     def notice(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+        say(text, self._console)

@@ -123,6 +123,7 @@ def remove(repo: Path) -> None:
 @json_option
 def daemon_status(as_json: bool) -> int:
     """What the daemon is doing. Exit code 1 where none runs."""
+    from agent.output import readable
     from sleeptime.control import DaemonFolder, read_state
     from sleeptime.daemon_record import DaemonRecord
 
@@ -140,7 +141,7 @@ def daemon_status(as_json: bool) -> int:
         click.echo(f"The daemon runs since {state.started.astimezone():%Y-%m-%d %H:%M} (process {state.pid}).")
     for root in watched:
         doing = "sleeping on it now" if state and state.sleeping_on == root else ""
-        click.echo(f"  {root}: {doing or (state and state.waiting_for.get(root)) or 'watched'}")
+        click.echo(readable(f"  {root}: {doing or (state and state.waiting_for.get(root)) or 'watched'}"))
     return 0 if state else 1
 
 
@@ -152,6 +153,7 @@ def logs(day: "object", lines: int, follow: bool) -> None:
     """What the daemon did and why it did not."""
     from datetime import datetime
 
+    from agent.output import readable
     from sleeptime.control import DaemonFolder
     from sleeptime.day_log import followed, last_lines
 
@@ -160,12 +162,12 @@ def logs(day: "object", lines: int, follow: bool) -> None:
         log = log.with_name(f"{log.name}.{day:%Y-%m-%d}")
     found = last_lines(log, lines)
     for line in found:
-        click.echo(line)
+        click.echo(readable(line))  # names of files are in it
     if not found:
         click.echo(f"There is no log of that day: {log}", err=True)
     if follow:
         for line in followed(log):
-            click.echo(line)
+            click.echo(readable(line))
 
 
 @daemon.command()

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from agent.output import readable
+from agent.report import say
 from sleeptime.records import Item, SleepRun
 
 
@@ -35,8 +37,8 @@ class SleepProgress:
             self._status.start()
             notes = sum(count.notes for count in run.passes.values())
             so_far = f"{notes} notes, {run.tokens.prompt + run.tokens.completion:,} tokens"
-            # What a repository says is text and no markup.
-            self._status.update(escape(f"{item.pass_name}: {item.about[:100]} ({so_far})"))
+            # What a repository says is text and no markup, and moves no cursor.
+            self._status.update(escape(f"{item.pass_name}: {readable(item.about)[:100]} ({so_far})"))
         elif item.pass_name != self._pass:
             self.notice(f"{item.pass_name} …")
         self._pass = item.pass_name
@@ -57,4 +59,4 @@ class SleepProgress:
 
     def notice(self, text: str) -> None:
         """Something that the user should know."""
-        self._console.print(text, soft_wrap=True, markup=False, highlight=False)
+        say(text, self._console)

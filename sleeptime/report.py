@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from agent.report import say
 from memory.records import Note
 from sleeptime.dry_run import Foreseen
 from sleeptime.records import SleepRun
@@ -23,13 +24,13 @@ def show_run(run: SleepRun, out: Console, as_json: bool) -> None:
         parts += [f"{count.failed} failed"] if count.failed else []
         tokens = count.tokens.prompt + count.tokens.completion
         parts += [f"{tokens:,} tokens"] if tokens else []
-        _say(f"{name:<10}{', '.join(parts)}, {count.seconds:.1f} s", out)
+        say(f"{name:<10}{', '.join(parts)}, {count.seconds:.1f} s", out)
     if not run.passes and not run.stopped:
-        _say("Nothing new to think about.", out)
+        say("Nothing new to think about.", out)
     ended = "Gave way" if run.stopped else "Done"
     undo = f"; `sleepwright memory undo {run.id}` takes its notes back" if run.passes else ""
     left = f"{run.left} item{'' if run.left == 1 else 's'} left"
-    _say(f"{ended}: sleep run {run.id}, {left}{undo}.", out)
+    say(f"{ended}: sleep run {run.id}, {left}{undo}.", out)
 
 
 def show_foreseen(foreseen: Sequence[Foreseen], out: Console, as_json: bool) -> None:
@@ -39,17 +40,17 @@ def show_foreseen(foreseen: Sequence[Foreseen], out: Console, as_json: bool) -> 
         return
     for each in foreseen:
         tokens = f", up to {each.item.estimated_tokens:,} tokens" if each.item.estimated_tokens else ""
-        _say(f"{each.item.pass_name}: {each.item.about} (expected use {each.item.expected_use:.4f}{tokens})", out)
+        say(f"{each.item.pass_name}: {each.item.about} (expected use {each.item.expected_use:.4f}{tokens})", out)
         for note in each.added:
-            _say(f"  + {note.text}", out)
+            say(f"  + {note.text}", out)
         for before, after in each.edited:
-            _say(f"  - {before.id} {before.text}", out)
-            _say(f"  + {before.id} {after.text}", out)
+            say(f"  - {before.id} {before.text}", out)
+            say(f"  + {before.id} {after.text}", out)
         for note in each.forgotten:
-            _say(f"  - {note.id} {note.text}", out)
+            say(f"  - {note.id} {note.text}", out)
         for reason in each.dropped:
-            _say(f"  ! {reason}", out)
-    _say(f"{len(foreseen)} items would be thought about; nothing was changed.", out)
+            say(f"  ! {reason}", out)
+    say(f"{len(foreseen)} items would be thought about; nothing was changed.", out)
 
 
 def _as_json(foreseen: Foreseen) -> dict[str, object]:
@@ -64,7 +65,3 @@ def _as_json(foreseen: Foreseen) -> dict[str, object]:
 
 def _plain(note: Note) -> object:
     return note.model_dump(mode="json")
-
-
-def _say(text: str, out: Console) -> None:
-    out.print(text, soft_wrap=True, markup=False, highlight=False)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from agent.output import readable
 from sleeptime.caps import Caps, Spending
 from sleeptime.payoff import FEWEST, Payoff
 from sleeptime.settings import settings_file
@@ -23,7 +24,8 @@ def shown(status: Status) -> str:
         ("recalls", [_recalls(status)]),
         ("paid", _paid(status.payoff)),
     ]
-    return "\n".join(f"{'' if i else name:<12}{line}" for name, lines in rows for i, line in enumerate(lines))
+    # Names of files and words of tests are in it.
+    return readable("\n".join(f"{'' if i else name:<12}{line}" for name, lines in rows for i, line in enumerate(lines)))
 
 
 def _daemon(status: Status) -> str:
