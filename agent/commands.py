@@ -38,7 +38,7 @@ def undo(repo: Path) -> None:
 @click.argument("id", required=False)
 @repo_option
 @click.option(
-    "--limit", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="How many to list."
+    "--limit", metavar="N", type=click.IntRange(1, 1_000_000), default=20, show_default=True, help="How many to list."
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 @click.option(

@@ -166,7 +166,9 @@ def forget(ids: tuple[str, ...], repo: Path, as_json: bool) -> None:
 
 @memory.command()
 @click.option("--note", metavar="ID", help="Only of this note, forgotten or not; its beginning is enough.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="How many.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), metavar="N", default=20, show_default=True, help="How many."
+)
 @repo_option
 @json_option
 def log(note: str | None, limit: int, repo: Path, as_json: bool) -> None:

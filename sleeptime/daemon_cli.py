@@ -147,7 +147,9 @@ def daemon_status(as_json: bool) -> int:
 
 @daemon.command()
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="Of a past day; they are kept for 30.  [default: today]")
-@click.option("-n", "lines", metavar="N", type=click.IntRange(min=1), default=50, show_default=True, help="Last lines.")
+@click.option(
+    "-n", "lines", metavar="N", type=click.IntRange(1, 1_000_000), default=50, show_default=True, help="Last lines."
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on as it grows, until Ctrl-C.")
 def logs(day: "object", lines: int, follow: bool) -> None:
     """What the daemon did and why it did not."""

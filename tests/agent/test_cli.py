@@ -72,6 +72,9 @@ def test_every_command_answers_help(command: str) -> None:
         ["run", "--resume", "1", "--strategy", "single"],
         ["run", "--resume", "1", "--seed", "0"],
         ["log", "show"],
+        ["log", "--limit", "9" * 20],
+        ["memory", "log", "--limit", "9" * 20],
+        ["daemon", "logs", "-n", "9" * 20],
     ],
 )
 def test_wrong_use_is_a_usage_error(arguments: list[str], tmp_path: Path) -> None:
