@@ -168,8 +168,12 @@ class IndexAccess:
                 if IndexClient(self._home.index).is_there() or time.monotonic() > until:
                     return False
                 time.sleep(0.05)
-            self._folder.make_ready()
-            self._open_index()
+            try:
+                self._folder.make_ready()
+                self._open_index()
+            except BaseException:
+                self._held.close()  # others may have more luck
+                raise
             return True
 
     def _open_index(self) -> None:

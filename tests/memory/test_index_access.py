@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from memory.embedding import HashingEmbedder, Vectors
-from memory.errors import EmbeddingError
+from memory.errors import EmbeddingError, StoreError
 from memory.home import MemoryHome
 from memory.index_access import IndexAccess
-from memory.index_folder import IndexFailure
+from memory.index_folder import IndexFailure, IndexFolder
 from memory.note_log import NoteLog
 from memory.records import Note
 from tests.memory.note_examples import anchor, note
@@ -98,6 +98,15 @@ def test_the_owner_answers_others_with_the_newest_notes(home: MemoryHome, log: N
         log.add([written])
         with IndexAccess(home, HashingEmbedder()) as other:
             assert nearest(other, "curved bananas", 3) == [written.id]
+
+
+def test_who_cannot_open_the_index_does_not_keep_it(home: MemoryHome) -> None:
+    home.notes.write_bytes(b"rubbish")
+    with IndexAccess(home, HashingEmbedder()) as index:
+        with pytest.raises(StoreError, match="is damaged"):
+            nearest(index, "word", 1)
+        with IndexFolder(home.index).locked() as is_free:
+            assert is_free
 
 
 class NoEmbedder(HashingEmbedder):
