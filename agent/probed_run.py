@@ -121,19 +121,17 @@ def _with_probe_path(command: str) -> str:
     return f'export PYTHONPATH={probe}"${{PYTHONPATH:+:$PYTHONPATH}}"\n{command}'
 
 
-def _records(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of a file of JSON lines."""
+def _records(path: Path) -> Iterator[Any]:
+    """The whole lines of a file of JSON lines, which the tests may have written to as well."""
     if path.is_file():
         for line in path.read_bytes().splitlines():
             try:
                 yield json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue  # cut by a kill
 
 
-def _outcomes(
-    records: Iterator[dict[str, Any]], output: str
-) -> tuple[tuple[Failure, ...], frozenset[str], dict[str, float]]:
+def _outcomes(records: Iterator[Any], output: str) -> tuple[tuple[Failure, ...], frozenset[str], dict[str, float]]:
     """The failures in the order of the run, the tests that passed, and how long tests took.
 
     A test without an end hung until the command was killed, or took its process along; what is known of it is where
@@ -145,15 +143,16 @@ def _outcomes(
     began: dict[str, float] = {}
     seconds: dict[str, float] = {}
     for record in records:
-        test = record["test"]
-        if record["outcome"] == "started":
-            began[test] = record["at"]
-        else:
-            seconds[test] = max(0.0, record["at"] - began.get(test, record["at"]))
-        files[test] = record["file"]
-        outcomes.setdefault(test, set()).add(record["outcome"])
-        if record.get("traceback"):
-            tracebacks.setdefault(test, record["traceback"])
+        match record:
+            case {"test": str() as test, "file": str() as file, "outcome": str() as outcome, "at": float() as at}:
+                if outcome == "started":
+                    began[test] = at
+                else:
+                    seconds[test] = max(0.0, at - began.get(test, at))
+                files[test] = file
+                outcomes.setdefault(test, set()).add(outcome)
+                if isinstance(traceback := record.get("traceback"), str) and traceback:
+                    tracebacks.setdefault(test, traceback)
     failed = [test for test, seen in outcomes.items() if "failed" in seen or not seen & {"passed", "skipped"}]
     passed = frozenset(test for test, seen in outcomes.items() if "passed" in seen).difference(failed)
     return tuple(Failure(test, files[test], tracebacks.get(test, output)) for test in failed), passed, seconds
@@ -202,6 +201,9 @@ def _covered(folder: Path) -> Iterator[tuple[str, int, list[str]]]:
             data.close()
     for path in sorted(folder.glob("traced.*")):
         for record in _records(path):
-            for file, numbers in record["files"].items():
-                for number in numbers:
-                    yield file, number, [record["context"]]
+            match record:
+                case {"context": str() as context, "files": dict() as files}:
+                    for file, numbers in files.items():
+                        for number in numbers if isinstance(numbers, list) else ():
+                            if isinstance(number, int):
+                                yield file, number, [context]

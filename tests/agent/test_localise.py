@@ -188,6 +188,23 @@ def test_a_test_that_takes_its_process_along_is_failing(tmp_path: Path) -> None:
     assert places(found)[0] == ("gone.py", 5)
 
 
+def test_what_a_test_writes_among_the_probe_s_words_is_passed_over(tmp_path: Path) -> None:
+    odd = ["1", "{}", '{"test": []}', '{"context": "", "files": {"a": 1, "b": ["x"]}}', "[" * 9_999, ""]
+    tests = """\
+    import os
+    from calc import add
+
+    def test_add():
+        for name in ("outcomes", "traced.1"):
+            with open(os.path.join(os.environ["SLEEPWRIGHT_PROBE"], name), "a") as file:
+                file.write(open("odd.txt").read())
+        assert add(2, 3) == 5
+    """
+    found = run(write(tmp_path, {"calc.py": CALC, "test_calc.py": tests, "odd.txt": "\n".join(odd)}), PYTEST)
+    assert found.failing == ("test_calc.py::test_add",)
+    assert set(places(found)[:3]) == {("calc.py", 5), ("calc.py", 6), ("calc.py", 7)}
+
+
 def test_a_test_that_fails_in_its_set_up_is_failing(tmp_path: Path) -> None:
     tests = """\
     import pytest
