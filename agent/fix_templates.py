@@ -16,7 +16,7 @@ from agent.function_view import CUT, IN, INDENT, MARKS, OUT, parse
 from agent.repair_kinds import kind_of, log_odds
 from agent.syntax import RIVALS, Change, Names, Slot, names_of, slots
 
-MOST_VARIANTS = 400
+MOST_VARIANTS = 600
 """Of one line; the likeliest kinds have precedence."""
 MOST_NAMES = 14
 """Names, texts or attributes that are tried in one place; the nearest definitions first."""
@@ -29,7 +29,19 @@ _OPPOSITES: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 _ARITHMETIC: tuple[type[ast.operator], ...] = (ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Div, ast.Mod, ast.Pow)
 _BITS: tuple[type[ast.operator], ...] = (ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift)
-_WRAPPERS = ("len", "abs", "int", "str", "list", "sorted", "set", "sum", "max", "min", "tuple", "float", "reversed")
+_WRAPPERS = (
+    "len", "abs", "int", "str", "list", "sorted", "set", "sum", "max", "min", "tuple", "float", "reversed", "bool",
+    "dict", "type", "any", "all",
+)  # fmt: skip
+_EXCEPTIONS = (
+    "ValueError",
+    "TypeError",
+    "RuntimeError",
+    "KeyError",
+    "NotImplementedError",
+    "AttributeError",
+    "OSError",
+)
 _METHODS = ("copy", "strip", "lower", "upper", "items", "keys", "values", "split", "pop", "sort", "get")
 
 
@@ -206,10 +218,12 @@ def constant(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
         others = [True, False, None, 0, ""]
     elif isinstance(value, int | float):
         others = [value + 1, value - 1, 0, 1, 2, -1, -value, value * 2, value // 2, value * 10, value // 10]
-        others += names.numbers[:MOST_NAMES]
+        others += [*names.numbers[:MOST_NAMES], *([None, value == 1] if value in (0, 1) else [])]
         yield from ((slot, _name(v)) for v in names.variables[:MOST_NAMES])
     elif isinstance(value, str):
-        others = ["", " ", value + " ", value.strip(), *names.texts[:MOST_NAMES]]
+        others = ["", " ", value + " ", value.strip(), *names.texts[:MOST_NAMES], *([] if value else [None])]
+        words = (*names.variables, *names.attributes, *names.texts)
+        others += [word for word in words if len(word) == len(value) + 1 and value in word]  # a letter is missing
     for other in others:
         if other != value or type(other) is not type(value):
             yield slot, ast.Constant(other)
@@ -220,12 +234,14 @@ def other_name(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
     if isinstance(node, ast.Name):
         for other in (*RIVALS.get(node.id, ()), *names.variables[: 2 * MOST_NAMES]):
             yield slot, ast.Name(other, node.ctx)
+        if isinstance(node.ctx, ast.Store):
+            yield from ((slot, ast.Name(other, node.ctx)) for other in names.unbound[:MOST_NAMES])
         if isinstance(slot.parent, ast.Call) and slot.field == "func":
             yield from ((slot, ast.Name(other, node.ctx)) for other in names.functions[:MOST_NAMES])
         if isinstance(node.ctx, ast.Load) and "self" in names.receivers and slot.field != "func":
             yield from ((slot, ast.Attribute(_name("self"), a, node.ctx)) for a in names.attributes[:MOST_NAMES])
     elif isinstance(node, ast.Attribute):
-        for other in (*RIVALS.get(node.attr, ()), *names.attributes[:MOST_NAMES]):
+        for other in (*RIVALS.get(node.attr, ()), *names.attributes[:MOST_NAMES], *names.variables[:MOST_NAMES]):
             yield Slot(node, "attr"), other
         if isinstance(node.value, ast.Name):
             yield from ((Slot(node, "value"), _name(v)) for v in names.receivers[:MOST_NAMES])
@@ -247,6 +263,19 @@ def arguments(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
         yield place, [*given, more]
         if given:
             yield place, [more, *given]
+    for i in range(1, len(given)):
+        yield from ((place, [*given[:i], _name(v), *given[i:]]) for v in names.variables[:MOST_NAMES])
+    place = Slot(node, "keywords")
+    named = {keyword.arg for keyword in node.keywords}
+    keywords = [ast.keyword(v, _name(v)) for v in names.variables[:MOST_NAMES] if v not in named]
+    keywords += [ast.keyword(None, _name(v[2:])) for v in names.rest if v.startswith("**")]
+    for keyword in keywords:
+        yield place, [*node.keywords, keyword]
+        if node.keywords and keyword.arg:
+            yield place, [keyword, *node.keywords]
+    for v in names.rest:
+        if not v.startswith("**"):
+            yield Slot(node, "args"), [*given, ast.Starred(_name(v[1:]), ast.Load())]
 
 
 def call(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
@@ -256,9 +285,16 @@ def call(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
             yield slot, node.args[0]
         if isinstance(node.func, ast.Attribute) and len(node.args) <= 1:
             yield slot, node.func.value
-    if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp):
+    if not isinstance(node, ast.expr) or not _is_value(node, slot):
         return
-    if not _is_value(node, slot):
+    if slot.field == "exc":
+        raised = (f for f in names.functions if f.endswith(("Error", "Exception")))
+        yield from ((slot, ast.Call(_name(e), [node], [])) for e in dict.fromkeys((*raised, *_EXCEPTIONS)))
+        return
+    if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.List | ast.Tuple | ast.Dict) and slot.field == "value":
+        functions = dict.fromkeys((*names.functions[:MOST_NAMES], *_WRAPPERS))
+        yield from ((slot, ast.Call(_name(function), [node], [])) for function in functions)
+    if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp):
         return
     if isinstance(node, ast.Name | ast.Attribute):
         yield slot, ast.Call(node, [], [])
@@ -297,6 +333,14 @@ def subscript(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
         yield from ((slot, ast.Subscript(node, bit, ast.Load())) for bit in (*bits, *ends, *variables))
 
 
+def element(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
+    """An element of what is assigned as a whole; an attribute of what is returned."""
+    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+        yield from ((slot, ast.Subscript(node, _name(v), node.ctx)) for v in names.variables[:MOST_NAMES])
+    if isinstance(node, ast.Name) and isinstance(slot.parent, ast.Return):
+        yield from ((slot, ast.Attribute(node, a, node.ctx)) for a in names.attributes[:MOST_NAMES])
+
+
 def returned(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
     """What a return says, or a return that is missing."""
     if isinstance(node, ast.Expr) and slot.field == "body":
@@ -314,11 +358,16 @@ def operand(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
             for variable in names.variables[:MOST_NAMES]:
                 for op in (ast.Add, ast.Sub, ast.Mult):
                     yield slot, ast.BinOp(node, op(), _name(variable))
+    if isinstance(slot.parent, ast.Assign | ast.Return) and slot.field == "value" and isinstance(node, ast.expr):
+        empties = (ast.Dict([], []), ast.List([], ast.Load()), ast.Constant(""), ast.Constant(0), ast.Constant(None))
+        yield from ((slot, ast.BoolOp(ast.Or(), [node, empty])) for empty in empties)
     if isinstance(node, ast.If | ast.While) and slot.field == "body":
         for variable in names.variables[:MOST_NAMES]:
             yield Slot(node, "test"), ast.BoolOp(ast.And(), [node.test, _name(variable)])
             yield Slot(node, "test"), ast.BoolOp(ast.And(), [_name(variable), node.test])
             yield Slot(node, "test"), ast.BoolOp(ast.Or(), [ast.UnaryOp(ast.Not(), _name(variable)), node.test])
+            is_none = ast.Compare(_name(variable), [ast.Is()], [ast.Constant(None)])
+            yield Slot(node, "test"), ast.BoolOp(ast.Or(), [is_none, node.test])
 
 
 def variable(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
@@ -349,7 +398,7 @@ def statement(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
 
 TEMPLATES: tuple[Template, ...] = (
     comparison, arithmetic, boolean, constant, pairs, statement, one_more_or_less, other_name, arguments, subscript,
-    returned, call, variable, operand,
+    returned, call, variable, operand, element,
 )  # fmt: skip
 
 

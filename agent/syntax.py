@@ -4,6 +4,7 @@ Shared by the templates that repair a line (agent/fix_templates.py) and the bugs
 """
 
 import ast
+import builtins
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -72,6 +73,10 @@ class Names:
     """Attributes that are called."""
     receivers: tuple[str, ...]
     """Names of which attributes are taken."""
+    unbound: tuple[str, ...]
+    """Plain names that are read and neither assigned in the unit nor built in."""
+    rest: tuple[str, ...]
+    """What takes the rest of the arguments, with its stars: `*args`, `**kwargs`."""
 
 
 def slots(tree: ast.AST) -> Iterator[tuple[ast.AST, Slot]]:
@@ -92,12 +97,17 @@ def slots(tree: ast.AST) -> Iterator[tuple[ast.AST, Slot]]:
 def names_of(tree: ast.AST) -> Names:
     """The names in a unit."""
     variables, attributes, numbers, texts = [], [], [], []
-    functions, methods, receivers = [], [], []
+    functions, methods, receivers, read, rest = [], [], [], [], []
     for node in ast.walk(tree):
         if isinstance(node, ast.arg):
             variables.append(node.arg)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             variables.append(node.id)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            read.append(node.id)
+        elif isinstance(node, ast.arguments):
+            rest += [f"*{node.vararg.arg}"] if node.vararg else []
+            rest += [f"**{node.kwarg.arg}"] if node.kwarg else []
         elif isinstance(node, ast.Attribute):
             attributes.append(node.attr)
             if isinstance(node.value, ast.Name):
@@ -119,6 +129,8 @@ def names_of(tree: ast.AST) -> Names:
         functions=_distinct(functions),
         methods=_distinct(methods),
         receivers=_distinct(receivers),
+        unbound=_distinct(name for name in read if name not in variables and not hasattr(builtins, name)),
+        rest=_distinct(rest),
     )
 
 

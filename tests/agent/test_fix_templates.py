@@ -17,6 +17,12 @@ def changed(body: str, lines: Sequence[str] = ()) -> set[str]:
     return {text.removeprefix("<|0|>") for text in variants([HEAD, "    " + body, *lines], [1])[0].changed}
 
 
+def test_no_keyword_is_given_twice() -> None:
+    found = changed("return max(limit, start=2)")
+    assert found and all(ast.parse(text) for text in found if text.startswith("return"))
+    assert not any(text.count("start=") > 1 for text in found)
+
+
 @pytest.mark.parametrize(
     ("broken", "fixed"),
     [
@@ -56,6 +62,18 @@ def changed(body: str, lines: Sequence[str] = ()) -> set[str]:
         ("return (limit, start)", "return (start, limit)"),
         ("return limit if start else items", "return items if start else limit"),
         ("limit = start", "<|cut|>"),
+        ("return limit is not 0", "return limit is not None"),
+        ("return start or ''", "return start or None"),
+        ("return self.get('tart')", "return self.get('start')"),
+        ("self.get = limit", "self.limit = limit"),
+        ("return max(limit)", "return max(limit, start=start)"),
+        ("return max(limit, key=2)", "return max(limit, start=start, key=2)"),
+        ("return pow(limit, 2)", "return pow(limit, start, 2)"),
+        ("raise 'negative'", "raise ValueError('negative')"),
+        ("return (x for x in items)", "return sum((x for x in items))"),
+        ("self.items = limit", "self.items[start] = limit"),
+        ("del items", "del items[limit]"),
+        ("return items.get(limit)", "return items.get(limit) or []"),
     ],
 )
 def test_a_usual_repair_is_among_the_changes(broken: str, fixed: str) -> None:
@@ -75,6 +93,28 @@ def test_a_usual_repair_is_among_the_changes(broken: str, fixed: str) -> None:
 def test_the_head_of_a_block_changes_alone(broken: str, fixed: str) -> None:
     found = changed(broken, ["        return items + start"])
     assert fixed in found and not any("items + start" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("head", "broken", "fixed"),
+    [
+        ("def f(self, **options):", "self.g()", "self.g(**options)"),
+        ("def f(self, *rest):", "self.g()", "self.g(*rest)"),
+        ("def f(self, items):", "if items:", "if items is None or items:"),
+    ],
+)
+def test_what_the_function_takes_is_handed_on_and_asked_for(head: str, broken: str, fixed: str) -> None:
+    body = [f"    {broken}"] + ["        pass"] * broken.endswith(":")
+    assert f"<|0|>{fixed}" in variants([head, *body], [1])[0].changed
+
+
+def test_what_is_read_and_never_assigned_may_be_what_a_line_should_assign() -> None:
+    assert "result = self.get(limit)" in changed("limit = self.get(limit)", ["    return result"])
+    assert "len = self.get(limit)" not in changed("limit = self.get(limit)", ["    return len(items)"])
+
+
+def test_an_attribute_of_what_is_returned_is_tried() -> None:
+    assert "return items.first" in changed("return items", ["    self.first = 1"])
 
 
 def test_an_elif_stays_one() -> None:
