@@ -13,7 +13,8 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from agent.function_view import CUT, IN, INDENT, MARKS, OUT, parse
-from agent.repair_kinds import kind_of, log_odds
+from agent.repair_kinds import kind_of
+from agent.repair_signs import weights
 from agent.syntax import RIVALS, Change, Names, Slot, names_of, slots
 
 MOST_VARIANTS = 600
@@ -82,8 +83,8 @@ def variants(lines: Sequence[str], marked: Sequence[int], around: ast.AST | None
             for change in chain(_variants(node, lines[line], names), _moves(node, slot, lines, line)):
                 said.setdefault(change.text, change.kind)
             said.pop(text, None)
-        odds = log_odds()
-        likely = sorted(said, key=lambda other: -odds.get(said[other], 0.0))[:MOST_VARIANTS]
+        known = weights()
+        likely = sorted(said, key=lambda other: -known.get(said[other], 0.0))[:MOST_VARIANTS]
         found.append(Variants(mark + text, tuple(mark + t for t in likely), tuple(said[t] for t in likely)))
     return found
 

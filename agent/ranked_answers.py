@@ -2,12 +2,12 @@
 free samples.
 
 The changes (fix_templates.py) never miscopy a line. They are taken in one order over all questions: how suspicious the
-line is, how often a repair is of that kind (repair_kinds.py), and what the policy makes of it. Free samples can say
-what no template does.
+line is, what speaks for the change (repair_signs.py), and what the policy makes of it. Free samples can say what no
+template does.
 """
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from agent.fix_templates import variants
 from agent.function_view import END, MARKS, prompt
 from agent.policy import Completion, Policy
-from agent.repair_kinds import log_odds
+from agent.repair_signs import Surroundings, weights
 from agent.state import OutOfTime
 from agent.weight_file import Array
 
@@ -28,7 +28,7 @@ TEMPLATE_SHARE = 0.75
 DISTINCT = 2 / 3
 """Of the answers that are changes: the others say the likeliest again, so that a vote shows what the policy thinks."""
 POLICY_WEIGHT = 0.45
-"""Of its log-probability against the log-odds of the kind, docs/lab-notes.md."""
+"""Of its log-probability against the log-odds of kind and signs, docs/lab-notes.md."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ class Asked:
     @property
     def text(self) -> str:
         return prompt(self.lines, self.marked)
+
+    def surroundings(self) -> Iterator[Surroundings]:
+        """Of each marked line."""
+        return (Surroundings(self.lines, line) for line in self.marked)
 
 
 class Answer(NamedTuple):
@@ -106,12 +110,12 @@ def _rank(policy: Policy, one: Asked, index: int, log_share: float) -> list[_Ran
     lines = variants(one.lines, one.marked, one.around)
     if not any(line.changed for line in lines):
         return []
-    odds = log_odds()
+    known = weights()
     prior = np.asarray(
         [
-            odds.get(kind, 0.0) + 2 * np.log(suspicion)
-            for line, suspicion in zip(lines, one.suspicion, strict=True)
-            for kind in line.kinds
+            sum(known.get(sign, 0.0) for sign in around.signs(kind, changed)) + 2 * np.log(suspicion)
+            for line, around, suspicion in zip(lines, one.surroundings(), one.suspicion, strict=True)
+            for changed, kind in zip(line.changed, line.kinds, strict=True)
         ],
         np.float32,
     )

@@ -1,30 +1,13 @@
-"""What kind of repair a change of a line is, and how much likelier that kind is than others to be the right one.
+"""What kind of repair a change of a line is.
 
 A kind says what became of a piece of the tree, without its names: `Name > Call(Attribute(X))` is a method called on a
-name, X what stood there before. weights/repair_kinds.json holds the kinds' log-odds, which `python -m
-ttrl_adapter.repair_kinds` made from bugs generated in functions of the standard library.
+name, X what stood there before. How much speaks for each kind is among the weights of agent/repair_signs.py.
 """
 
 import ast
-import json
-import math
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from agent.syntax import RIVALS
-
-_TABLE = Path(__file__).parent / "weights" / "repair_kinds.json"
-LEAST = math.log(0.1)
-"""A kind that is never practised may still be right: no kind is less likely than a tenth of the average."""
-
-
-@cache
-def log_odds() -> dict[str, float]:
-    """By kind: log of how often it is the right one among those that are offered, against the average kind. A kind that
-    is not in it is average."""
-    found: dict[str, float] = json.loads(_TABLE.read_text(encoding="utf-8"))
-    return found
 
 
 def kind_of(template: str, old: Any, new: Any) -> str:
