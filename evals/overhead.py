@@ -1,6 +1,6 @@
 """What the framework costs per step of a rollout, beside mini-swe-agent: same scripted server, same commands.
 
-Both save every step. A program's CPU seconds are its own and those of the commands that it ran, read when its first
+Both save every step. A program's CPU seconds are its own and those of all that it has started, read when its first
 request comes and when its last one does: neither the start nor the end nor the server is among them.
 """
 
@@ -11,6 +11,7 @@ import sys
 import tempfile
 import venv
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -207,9 +208,18 @@ def _calling(name: str, arguments: dict[str, str], turn: int) -> Scripted:
 
 
 def _cpu_of(pid: int) -> float:
-    """CPU seconds of a process and of its children that have ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        raise UserError("The CPU seconds of other processes are read from /proc, which only Linux has.") from None
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    """CPU seconds of a process and of all that it has started, whether it runs or has ended."""
+    children: dict[int, list[int]] = {}
+    ticks: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            # After the name, which may hold anything: state, parent, and further on its own ticks and its children's.
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            children.setdefault(int(fields[1]), []).append(int(folder.name))
+            ticks[int(folder.name)] = sum(map(int, fields[11:15]))
+    if pid not in ticks:
+        raise UserError("The CPU seconds of other processes are read from /proc, which only Linux has.")
+    family = [pid]
+    for member in family:
+        family += children.get(member, [])
+    return sum(map(ticks.__getitem__, family)) / os.sysconf("SC_CLK_TCK")
