@@ -3,11 +3,12 @@
 import os
 import re
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from subprocess import PIPE
-from typing import NamedTuple
+from subprocess import PIPE, Popen
+from threading import Thread
+from typing import IO, NamedTuple, cast
 
 from agent.errors import RepositoryError
 
@@ -66,18 +67,7 @@ def run_git(
 
     In a session of its own it cannot ask on the terminal. An interrupt ends it and its hooks before it goes on.
     """
-    settings = {name: str(value) for name, value in {**_SETTINGS, **(env or {})}.items()}
-    # GitPython adds to the environment but takes nothing out of it.
-    foreign = [part for name in _FOREIGN if name in os.environ and name not in settings for part in ("-u", name)]
-    # By -C alone: GitPython would fall back to the current directory where `directory` is gone, and a relative one
-    # must not count twice.
-    command = [*(["env", *foreign] if foreign else []), "git", "-C", str(directory), *map(str, arguments)]
-    try:
-        process = git.Git(".").execute(command, as_process=True, istream=PIPE, env=settings, start_new_session=True)
-    except git.GitCommandNotFound:
-        raise RepositoryError(_MISSING) from None
-    except OSError as error:
-        raise RepositoryError(f"git cannot be started: {error.strerror}") from error
+    process = _start(directory, arguments, env or {})
     try:
         output, errors = process.communicate(stdin)
     except BaseException:
@@ -90,6 +80,33 @@ def run_git(
     if run.status == 127 and run.errors.startswith("env: "):
         raise RepositoryError(_MISSING)
     return run
+
+
+class GitPipe:
+    """A git process that answers question after question. It ends with this one, however that ends."""
+
+    def __init__(self, directory: Path, *arguments: str | Path, env: Mapping[str, str | Path] | None = None) -> None:
+        self._kept = _start(directory, arguments, env or {})  # GitPython ends what nobody holds
+        self._process = cast("Popen[bytes]", self._kept.proc)
+        Thread(target=_drain, args=(self._process.stderr,), daemon=True).start()
+
+    def ask(self, question: bytes, size: Callable[[bytes], int] = lambda line: 0) -> bytes:
+        """The line that answers, and as many bytes after it as `size` says; RepositoryError where git has ended."""
+        asking, answering = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
+        with suppress(BrokenPipeError):
+            asking.write(question)
+            asking.flush()
+        line = answering.readline()
+        if not line.endswith(b"\n"):
+            raise RepositoryError("a git process has ended before it answered")
+        return line + answering.read(size(line))
+
+    def close(self) -> None:
+        """End it."""
+        with suppress(BrokenPipeError):
+            cast(IO[bytes], self._process.stdin).close()
+        cast(IO[bytes], self._process.stdout).close()
+        self._process.wait()
 
 
 def git_output(
@@ -118,6 +135,28 @@ def check_version(directory: Path) -> None:
     found = re.search(r"(\d+)\.(\d+)", output)
     if not found or (int(found[1]), int(found[2])) < OLDEST:
         raise RepositoryError(f"{output.strip()} is too old; {_NEEDED}")
+
+
+def _drain(complaints: IO[bytes]) -> None:
+    """They must not fill the pipe."""
+    with complaints:
+        while complaints.read(65536):
+            pass
+
+
+def _start(directory: Path, arguments: Sequence[str | Path], env: Mapping[str, str | Path]) -> git.Git.AutoInterrupt:
+    settings = {name: str(value) for name, value in {**_SETTINGS, **env}.items()}
+    # GitPython adds to the environment but takes nothing out of it.
+    foreign = [part for name in _FOREIGN if name in os.environ and name not in settings for part in ("-u", name)]
+    # By -C alone: GitPython would fall back to the current directory where `directory` is gone, and a relative one
+    # must not count twice.
+    command = [*(["env", *foreign] if foreign else []), "git", "-C", str(directory), *map(str, arguments)]
+    try:
+        return git.Git(".").execute(command, as_process=True, istream=PIPE, env=settings, start_new_session=True)
+    except git.GitCommandNotFound:
+        raise RepositoryError(_MISSING) from None
+    except OSError as error:
+        raise RepositoryError(f"git cannot be started: {error.strerror}") from error
 
 
 def _detail(errors: str) -> str:

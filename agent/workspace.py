@@ -7,6 +7,7 @@ that no ref names. delivery.py is the one that writes. Bytes in paths that are n
 import fcntl
 import logging
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from agent.errors import RepositoryError
-from agent.git_command import check_version, run_git, sentence
+from agent.git_command import GitPipe, check_version, run_git, sentence
 
 _log = logging.getLogger(__name__)
 
@@ -30,10 +31,20 @@ INPUTS = (".venv", "venv", "node_modules", ".tox")
 
 # What tests leave behind, also where the repository has no .gitignore. Tracked files are not concerned.
 _DROPPINGS = (
-    *("__pycache__/", "*.py[co]", ".pytest_cache/", ".coverage", ".coverage.*"),
+    *("__pycache__/", "*.pyc", "*.pyo", ".pytest_cache/", ".coverage", ".coverage.*"),
     *(".hypothesis/", ".mypy_cache/", ".ruff_cache/"),
 )
-_EXCLUDES = tuple(f"--exclude={pattern}" for pattern in (*_DROPPINGS, *(f"/{name}" for name in INPUTS)))
+_EXCLUDED = (*_DROPPINGS, *(f"/{name}" for name in INPUTS))
+_EXCLUDES = tuple(f"--exclude={pattern}" for pattern in _EXCLUDED)
+
+
+def _as_expression(pattern: str) -> str:
+    """Of a path, for a pattern of .gitignore without brackets."""
+    name = re.escape(pattern.strip("/")).replace(r"\*", "[^/]*")
+    return (r"\A" if pattern[0] == "/" else r"(?:\A|/)") + name + ("/" if pattern[-1] == "/" else r"(?:/|\Z)")
+
+
+_IS_EXCLUDED = re.compile("|".join(map(_as_expression, _EXCLUDED)).encode())
 
 # Our own git calls run no hooks, start no file system monitor, and never refuse mixed line ends.
 _QUIET = tuple(
@@ -158,7 +169,7 @@ class Repository:
             with _guard(parent):
                 self.git("worktree", "add", "--detach", "--no-checkout", path, snapshot)
             # The slow part needs no guard.
-            self.git("reset", "--hard", "--quiet", "--no-recurse-submodules", cwd=path, env=self._inside(path))
+            self.git("reset", "--hard", "--quiet", "--no-recurse-submodules", cwd=path, env=self.inside(path))
             with plainly(f"link into {str(path)!r}"):
                 for directory in self.inputs:
                     if not os.path.lexists(path / directory.name):
@@ -196,9 +207,16 @@ class Repository:
         """The paths that differ from the snapshot, posix, relative to the root; of a rename, both."""
         return _names(self._changes(worktree, snapshot, "--name-only", "--no-renames", "-z"))
 
+    def pipe(self, worktree: Path, *arguments: str) -> GitPipe:
+        """A git process in a worktree of ours that answers question after question."""
+        return GitPipe(worktree, *_QUIET, *arguments, env=self.inside(worktree))
+
     def tree(self, worktree: Path) -> str:
-        """The id of a git tree that holds the files of a worktree of ours as they are now."""
-        env = self._inside(worktree)
+        """The id of a git tree that holds the files of a worktree of ours as they are now.
+
+        step_trees.py has the same for less, where it is wanted again and again.
+        """
+        env = self.inside(worktree)
         self._stage(worktree, env)
         return self.git("write-tree", cwd=worktree, env=env).decode().strip()
 
@@ -206,11 +224,11 @@ class Repository:
         """Make the change of a patch in a worktree of ours; RepositoryError, nothing changed, where it does not fit."""
         text = patch.encode("utf-8", "surrogateescape")
         plain = ("--whitespace=nowarn", "--no-ignore-whitespace")
-        self.git("apply", *plain, "-", cwd=worktree, env=self._inside(worktree), stdin=text)
+        self.git("apply", *plain, "-", cwd=worktree, env=self.inside(worktree), stdin=text)
 
     def restore(self, worktree: Path, tree: str) -> None:
         """Bring a worktree of ours, which is at its snapshot, to what `tree` has kept."""
-        self.git("read-tree", "--reset", "-u", tree, cwd=worktree, env=self._inside(worktree))
+        self.git("read-tree", "--reset", "-u", tree, cwd=worktree, env=self.inside(worktree))
 
     def history(self, worktree: Path) -> list[Path]:
         """What git reads to show status, differences and log in a worktree of ours; a sandbox has to show them.
@@ -222,7 +240,7 @@ class Repository:
 
     def reset(self, worktree: Path, snapshot: str) -> None:
         """Bring a worktree of ours back to the snapshot; ignored files go as well, the linked inputs stay."""
-        env = self._inside(worktree)
+        env = self.inside(worktree)
         self.git("reset", "--hard", "--quiet", "--no-recurse-submodules", snapshot, cwd=worktree, env=env)
         kept = [f"--exclude=/{name}" for name in INPUTS]
         self.git("clean", "-ffdxq", *kept, cwd=worktree, env=env)
@@ -269,7 +287,7 @@ class Repository:
         return self.git("cat-file", "blob", rest.partition(b"\t")[0].decode()) if rest else None
 
     def _changes(self, worktree: Path, snapshot: str, *options: str) -> bytes:
-        env = self._inside(worktree)
+        env = self.inside(worktree)
         self._stage(worktree, env)
         # The plumbing command: it reads no diff.* settings but this one.
         setting = ("-c", "diff.suppressBlankEmpty=false")
@@ -287,13 +305,13 @@ class Repository:
         untracked = self.git("ls-files", "--others", "-z", "--exclude-standard", *_EXCLUDES, cwd=tree, env=env)
         gone = [path for status, path in tracked if status == b"D"]
         there = [path for status, path in tracked if status != b"D"]
-        there += [path for path in untracked.split(b"\0") if path and _is_wanted(os.path.join(os.fsencode(tree), path))]
+        there += [path for path in untracked.split(b"\0") if path and is_wanted(tree, path)]
         for paths, options in ((gone, ["--force-remove"]), (there, ["--add", "--remove", "--replace"])):
             if paths:
                 names = b"".join(path + b"\0" for path in paths)
                 self.git("update-index", "-z", *options, "--stdin", cwd=tree, env=env, stdin=names)
 
-    def _inside(self, worktree: Path) -> dict[str, str | Path]:
+    def inside(self, worktree: Path) -> dict[str, str | Path]:
         """Pins git to a worktree of ours: without its .git file git would find whatever repository lies around it."""
         return {"GIT_DIR": self.common_dir / "worktrees" / worktree.name, "GIT_WORK_TREE": worktree}
 
@@ -315,15 +333,16 @@ def _names(listing: bytes) -> list[str]:
     return [os.fsdecode(name) for name in listing.split(b"\0") if name]
 
 
-def _is_wanted(path: bytes) -> bool:
+def is_wanted(tree: Path, path: bytes) -> bool:
     """Whether an untracked path belongs in a snapshot; a nested repository ends in a slash."""
+    if path.endswith(b"/") or _IS_EXCLUDED.search(path):
+        return False
+    file = os.path.join(os.fsencode(tree), path)
     try:
-        status = os.lstat(path)
+        status = os.lstat(file)
     except OSError:
         return False
-    if path.endswith(b"/"):
-        return False
-    return stat.S_ISLNK(status.st_mode) or (status.st_size <= HUGE and os.access(path, os.R_OK))
+    return stat.S_ISLNK(status.st_mode) or (status.st_size <= HUGE and os.access(file, os.R_OK))
 
 
 def _own_directory(path: Path) -> Path:

@@ -18,6 +18,7 @@ from agent.rollout.loop import PROMPT_TOKENS, Asking, Outcome, Rollout
 from agent.rollout.toolbox import Toolbox, Workplace
 from agent.single import TEMPERATURE
 from agent.state import OutOfTime, Proposal, Proposer
+from agent.step_trees import StepTrees
 from agent.task_map import TaskMap
 from agent.templates import render
 from agent.tool_specs import described, example
@@ -144,13 +145,14 @@ class RolloutProposer:
             worktree = stack.enter_context(place.repository.worktree(snapshot, place.worktrees))
             if tree := next((step.tree for step in reversed(log.steps) if step.tree), ""):
                 place.repository.restore(worktree, tree)
+            trees = stack.enter_context(StepTrees(place.repository, worktree))
             toolbox = Toolbox(place, worktree, job.task, job.rules)
             asking = Asking(self._context, job.temperature, seed, job.watch)
 
             def run(offers_tools: bool) -> Outcome:
                 if not any(step.kind == "reply" for step in log.steps):
                     log.begin(job.opening(offers_tools))
-                return Rollout(self._model, asking, toolbox, log, lambda: place.repository.tree(worktree)).run()
+                return Rollout(self._model, asking, toolbox, log, trees.keep).run()
 
             try:
                 return run(True)
