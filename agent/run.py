@@ -14,11 +14,10 @@ from rich.console import Console
 from agent.deadline import Deadline, interruptible
 from agent.delivery import apply_patch, commit_patch
 from agent.detect import detect_test_command
-from agent.embedded import EmbeddedProposer
 from agent.errors import ConfigError, Interrupted, ModelError, RepositoryError
 from agent.graph import run_task
 from agent.limits import Limits
-from agent.model_name import is_served
+from agent.model_name import EMBEDDED, is_served
 from agent.permissions import Ask, Permissions
 from agent.progress import ConsoleProgress
 from agent.report import result, say, show
@@ -99,7 +98,7 @@ def run(
         under_way = resumed or stack.enter_context(Run.begin(home.runs, _begin(options, repository)))
         sandbox = open_sandbox(options.sandbox)
         # The embedded model reads no notes, and needs nothing of how they are searched.
-        reads_notes = served is not None or (proposer is not None and proposer.name != EmbeddedProposer.name)
+        reads_notes = served is not None or (proposer is not None and proposer.name != EMBEDDED)
         config = _memory() if reads_notes else MemoryConfig()
         notes = stack.enter_context(NoteStore.open(repository.root, config))
         desk = _Desk(options, repository, home, notes, reads_notes, sandbox, deadline, progress, under_way)
@@ -172,6 +171,9 @@ class _Desk:
     def proposer(self, served: "ServedModel | None", confirm: Confirm | None) -> Proposer:
         """What asks the served model, None for the embedded one."""
         if served is None:
+            # numpy and the policy, which a run of a served model need not pay
+            from agent.embedded import EmbeddedProposer
+
             return EmbeddedProposer.of_home(self.home, self.progress.notice)
         from agent.rollout.toolbox import Remembered, Workplace
 
@@ -203,6 +205,8 @@ class _Desk:
 def _adapter(proposer: Proposer, served: "ServedModel | None") -> str | None:
     if served:
         return served.adapter
+    from agent.embedded import EmbeddedProposer
+
     return proposer.adapter if isinstance(proposer, EmbeddedProposer) else None
 
 

@@ -6,18 +6,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.localise import Localisation, Suspect
 from agent.mentions import Line
 from agent.relevance import relevant
-from agent.repo_map import best_places, repo_map
-from agent.symbol_cache import SymbolCache
-from agent.symbol_rank import SymbolGraph
-from agent.symbol_table import symbols_of
 from agent.word_cache import WordCache
 from agent.workspace import Repository
 from memory.home import MemoryHome
 from memory.records import Task
+
+if TYPE_CHECKING:
+    from agent.symbol_rank import SymbolGraph
 
 MOST_SECONDS = 30.0
 """Wall clock for files that were never parsed before; the next run goes on from there."""
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TaskMap:
-    """What the map of the repository is ranked by. Cheap until `text` is asked for."""
+    """What the map of the repository is ranked by. Cheap until `text` is asked for, numpy for it not imported yet."""
 
     task: Task
     localisation: Localisation
@@ -46,6 +46,8 @@ class TaskMap:
         """
         if budget <= 0:
             return ""
+        from agent.repo_map import repo_map
+
         return repo_map(self._graph, self.task.request, budget, self._suspicious, left_out)
 
     @cached_property
@@ -61,12 +63,18 @@ class TaskMap:
         if found:
             places = [(Line(each.definition.path, each.definition.line + 1), each.score) for each in found]
         else:
+            from agent.repo_map import best_places
+
             places = best_places(self._graph, self.task.request, FEW_PLACES, self._suspicious)
         top = max((score for _, score in places), default=1.0)
         return tuple(Suspect(place.path, place.line, LIKELY * score / top) for place, score in places)
 
     @cached_property
-    def _graph(self) -> SymbolGraph:
+    def _graph(self) -> "SymbolGraph":
+        from agent.symbol_cache import SymbolCache
+        from agent.symbol_rank import SymbolGraph
+        from agent.symbol_table import symbols_of
+
         repository = Repository.open(Path(self.task.repo))
         with SymbolCache(MemoryHome.for_repository(repository.common_dir).symbols) as cache:
             table = symbols_of(repository, self.task.snapshot, cache, self.most_seconds)

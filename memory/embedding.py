@@ -1,16 +1,20 @@
-"""Text to vectors without a network: by hashing, or with what is set up (minilm.py, embedding_endpoint.py)."""
+"""Text to vectors without a network: by hashing, or with what is set up (minilm.py, embedding_endpoint.py).
+
+Numpy is imported when there is something to embed: a repository without notes need not pay for it.
+"""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 from zlib import crc32
-
-import numpy as np
-from numpy.typing import NDArray
 
 from memory.config import MemoryConfig
 from memory.words import words
 
-Vectors = NDArray[np.float32]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Vectors: TypeAlias = "NDArray[np.float32]"
 """A row of length 1 for each text."""
 
 
@@ -49,6 +53,8 @@ class HashingEmbedder:
     is_semantic = False
 
     def embed(self, texts: Sequence[str]) -> Vectors:
+        import numpy as np
+
         vectors = np.zeros((len(texts), self.length), dtype=np.float32)
         for row, text in zip(vectors, texts, strict=True):
             for feature, weight in _features(text):
@@ -70,8 +76,10 @@ def open_embedder(config: MemoryConfig) -> Embedder:
     return HashingEmbedder()
 
 
-def normalised(vectors: NDArray[np.float32]) -> Vectors:
+def normalised(vectors: Vectors) -> Vectors:
     """Rows of length 1; one that is all zeros, of a text without words, becomes the first unit vector."""
+    import numpy as np
+
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     scaled[lengths[:, 0] == 0, 0] = 1

@@ -14,8 +14,6 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-import numpy as np
-
 from memory.config import ServerAddress
 from memory.embedding import Embedder, Neighbour, Vectors
 from memory.home import MemoryHome
@@ -136,6 +134,8 @@ class IndexAccess:
         new = self._embedder.embed([texts[i] for i in missing]) if missing else ()
         made = {digests[i]: vector.astype("<f4").tobytes() for i, vector in zip(missing, new, strict=True)}
         log.keep_vectors(self._embedder.name, made)
+        import numpy as np
+
         rows = [np.frombuffer({**known, **made}[digest], dtype="<f4") for digest in digests]
         return np.array(rows, dtype=np.float32).reshape(len(texts), self._embedder.length)
 

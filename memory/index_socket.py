@@ -15,8 +15,6 @@ from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
 from threading import Thread
 
-import numpy as np
-
 from memory.embedding import Neighbour, Vectors
 from memory.errors import UserError
 from memory.index_folder import IndexFailure
@@ -92,6 +90,8 @@ def serving(path: Path, answer: Answer) -> Iterator[None]:
 
 
 def _answered(line: bytes, answer: Answer) -> dict[str, object]:
+    import numpy as np
+
     try:
         request = json.loads(line)
         vector = np.array(request["vector"], dtype=np.float32)

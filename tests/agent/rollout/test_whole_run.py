@@ -84,6 +84,22 @@ def called(name: str, arguments: object, text: str = "") -> Scripted:
 SUBMIT = called("submit", {"summary": "add adds now"})
 
 
+def test_a_run_of_a_served_model_does_not_pay_for_the_embedded_one(repo: Path) -> None:
+    """Nor for the map of a repository whose files can be listed."""
+    heavy = ["agent.embedded", "numpy", "tokenizers", "safetensors", "chromadb", "torch"]
+    program = f"""
+import sys, agent.cli
+try:
+    agent.cli.main(sys.argv[1:])
+finally:
+    print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)
+"""
+    with ScriptedServer(lambda body: Scripted(("",), calls=[call("submit", {"summary": "done"})])) as server:
+        command = [sys.executable, "-c", program, *words(repo, server.url, "--no-apply", "--yes")]
+        done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "[]", done.stderr
+
+
 def test_a_model_explores_edits_tests_and_submits(repo: Path) -> None:
     turns = by_turn(
         called("search", {"pattern": "def add"}, "Where is it?"),
