@@ -86,7 +86,8 @@ class GitPipe:
     """A git process that answers question after question. It ends with this one, however that ends."""
 
     def __init__(self, directory: Path, *arguments: str | Path, env: Mapping[str, str | Path] | None = None) -> None:
-        self._kept = _start(directory, arguments, env or {})  # GitPython ends what nobody holds
+        answering = {"GIT_FLUSH": "1"}  # at once, whatever the user has set
+        self._kept = _start(directory, arguments, {**(env or {}), **answering})  # GitPython ends what nobody holds
         self._process = cast("Popen[bytes]", self._kept.proc)
         Thread(target=_drain, args=(self._process.stderr,), daemon=True).start()
 

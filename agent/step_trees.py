@@ -70,9 +70,9 @@ class StepTrees:
         self._blobs: dict[bytes, tuple[_State, bytes]] = {}
         """By path: the state of the file that has this blob."""
         self._contents: dict[bytes, Mapping[bytes, _Entry]] = {}
-        """Of trees."""
+        """Of the trees of HEAD."""
         self._trees: dict[bytes, bytes] = {}
-        """The ids of trees by what was written."""
+        """The ids of the last step's trees, by what was written."""
 
     def __enter__(self) -> Self:
         return self
@@ -99,7 +99,10 @@ class StepTrees:
         changes |= status.staged
         changes |= {path: self._entry(path, mode) for path, mode in status.changed.items()}
         head = self._read_tree(status.head + b"^{tree}") if status.head else {}
-        return self._changed_tree(head, changes) or self._write_tree({})
+        written: dict[bytes, bytes] = {}
+        tree = self._changed_tree(head, changes, written) or self._write_tree({}, written)
+        self._trees = written
+        return tree
 
     def _heed_rules(self, status: _Status) -> None:
         """A process that stays has read the attributes and the configuration once."""
@@ -123,7 +126,7 @@ class StepTrees:
         if entry.mode == _LINK:
             id = self._repository.git("hash-object", "-w", "--stdin", cwd=self._worktree, stdin=os.readlink(file))
         else:
-            if not stat.S_ISREG(state.mode) or b"\r" in _content(file):
+            if not stat.S_ISREG(state.mode) or _has_returns(file):
                 raise _Unclear
             id = self._pipe("hash-object", "-w", "--stdin-paths").ask(_quoted(path) + b"\n")
         if now - max(state.modified, state.changed) > _SETTLED:
@@ -138,7 +141,9 @@ class StepTrees:
         is_program = state.mode & stat.S_IXUSR and self._repository.git(*asked).strip() == b"true"
         return _PROGRAM if is_program else _FILE
 
-    def _changed_tree(self, entries: Mapping[bytes, _Entry], changes: Mapping[bytes, _Entry | None]) -> bytes:
+    def _changed_tree(
+        self, entries: Mapping[bytes, _Entry], changes: Mapping[bytes, _Entry | None], written: dict[bytes, bytes]
+    ) -> bytes:
         """The id of a tree after changes, by path, None for what is gone; empty where nothing is left."""
         found = dict(entries)
         below: dict[bytes, dict[bytes, _Entry | None]] = {}
@@ -153,11 +158,11 @@ class StepTrees:
         for name, inner in below.items():
             old = found.get(name)
             is_tree = old is not None and old.mode == _TREE
-            if id := self._changed_tree(self._read_tree(old.id) if old and is_tree else {}, inner):
+            if id := self._changed_tree(self._read_tree(old.id) if old and is_tree else {}, inner, written):
                 found[name] = _Entry(_TREE, id)
             elif is_tree:
                 del found[name]
-        return self._write_tree(found) if found else b""
+        return self._write_tree(found, written) if found else b""
 
     def _read_tree(self, name: bytes) -> Mapping[bytes, _Entry]:
         if name not in self._contents:
@@ -166,13 +171,11 @@ class StepTrees:
             self._contents[name] = _entries(data[:-1], len(line.split()[0]) // 2)
         return self._contents[name]
 
-    def _write_tree(self, entries: Mapping[bytes, _Entry]) -> bytes:
+    def _write_tree(self, entries: Mapping[bytes, _Entry], written: dict[bytes, bytes]) -> bytes:
         lines = b"".join(b"%b %b %b\t%b\0" % (mode, _kind(mode), id, name) for name, (mode, id) in entries.items())
-        if lines not in self._trees:
-            id = self._pipe("mktree", "-z", "--missing", "--batch").ask(lines + b"\0").strip()
-            self._trees[lines] = id
-            self._contents[id] = entries
-        return self._trees[lines]
+        known = self._trees.get(lines)
+        written[lines] = known or self._pipe("mktree", "-z", "--missing", "--batch").ask(lines + b"\0").strip()
+        return written[lines]
 
     def _pipe(self, *arguments: str) -> GitPipe:
         if arguments[0] not in self._pipes:
@@ -219,7 +222,7 @@ def _entries(data: bytes, id_size: int) -> dict[bytes, _Entry]:
 
 
 def _kind(mode: bytes) -> bytes:
-    return {_TREE: b"tree", b"160000": b"commit"}.get(mode, b"blob")
+    return {_TREE: b"tree", _SUBMODULE: b"commit"}.get(mode, b"blob")
 
 
 def _state(file: bytes) -> _State:
@@ -227,9 +230,9 @@ def _state(file: bytes) -> _State:
     return _State(found.st_ino, found.st_size, found.st_mode, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def _content(file: bytes) -> bytes:
+def _has_returns(file: bytes) -> bool:
     with open(file, "rb") as opened:
-        return opened.read()
+        return any(b"\r" in part for part in iter(lambda: opened.read(1 << 20), b""))
 
 
 def _size(line: bytes) -> int:
