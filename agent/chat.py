@@ -1,7 +1,7 @@
 """The words of a conversation with a chat model: messages, replies, and how many tokens a text roughly has."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -35,6 +35,17 @@ class Message:
         """Roughly; every turn and every call has a few around it."""
         calls = sum(count_tokens(call.name + call.arguments) + 8 for call in self.calls)
         return count_tokens(self.content) + calls + 4
+
+    @cached_property
+    def as_sent(self) -> Mapping[str, Any]:
+        """As OpenAI's API has it."""
+        sent: dict[str, Any] = {"role": self.role, "content": writable(self.content)}
+        if self.calls:
+            sent["tool_calls"] = [
+                {"id": id, "type": "function", "function": {"name": name, "arguments": writable(arguments)}}
+                for id, name, arguments in self.calls
+            ]
+        return {**sent, "tool_call_id": self.call_id} if self.call_id else sent
 
 
 @dataclass(frozen=True)
@@ -83,17 +94,6 @@ def count_tokens(text: str) -> int:
 def count_prompt(messages: Sequence[Message]) -> int:
     """Roughly the prompt tokens of a conversation."""
     return sum(message.tokens for message in messages)
-
-
-def as_sent(message: Message) -> dict[str, Any]:
-    """A turn as OpenAI's API has it."""
-    sent: dict[str, Any] = {"role": message.role, "content": writable(message.content)}
-    if message.calls:
-        sent["tool_calls"] = [
-            {"id": id, "type": "function", "function": {"name": name, "arguments": writable(arguments)}}
-            for id, name, arguments in message.calls
-        ]
-    return {**sent, "tool_call_id": message.call_id} if message.call_id else sent
 
 
 def writable(text: str) -> str:

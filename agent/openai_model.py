@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import openai
 
 from agent.background_request import BackgroundRequest, Body, CutOff, NoResponse
-from agent.chat import Live, Message, Reply, Watch, as_sent, count_prompt, count_tokens, writable
+from agent.chat import Live, Message, Reply, Watch, count_prompt, count_tokens, writable
 from agent.chat_stream import ChatStream, Refused, replies_of
 from agent.dialect import Dialect
 from agent.endpoint import Failure, Served, checked_url, is_loopback, refused, served, unreachable
@@ -134,7 +134,7 @@ class OpenAIModel:
         optional = {"seed": seed, "stop": list(stop) or None, "tools": list(tools) or None}
         body: dict[str, Any] = {
             "model": self.name,
-            "messages": [as_sent(message) for message in messages],
+            "messages": [message.as_sent for message in messages],
             "temperature": temperature,
             "max_tokens": max_tokens,
             "stream": True,

@@ -45,6 +45,8 @@ class Permissions:
 
     def problem(self, command: str) -> str | None:
         """Why a command may not run, for the model; None where it may."""
+        if self._is_free and not self._deny:
+            return None
         command = command.strip()
         try:
             commands, unclear = simple_commands(command), ""

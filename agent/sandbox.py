@@ -136,13 +136,14 @@ class Sandbox:
             tick = min(_TICK, deadline - time.monotonic())
             if tick <= 0:
                 return _TIME_IS_UP
-            if _process_count() > most and _family_size(process.pid) > MAX_PROCESSES:
-                return f"more than {MAX_PROCESSES} processes"
             if is_open:
                 is_open = _pump(process, tick, output)
             else:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(tick)
+            is_many = process.poll() is None and _process_count() > most
+            if is_many and _family_size(process.pid) > MAX_PROCESSES:
+                return f"more than {MAX_PROCESSES} processes"
         return None
 
 
