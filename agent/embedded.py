@@ -78,8 +78,9 @@ class EmbeddedProposer:
         told: set[int] = set()
         found = []
         texts = [question.asked for question in asked]
+        judged = localisation.tests is not None
         fails = vain if localisation.known_to_fail else None
-        for index, completion in complete(self._policy, texts, n, seed, progress=progress, fails=fails):
+        for index, completion in complete(self._policy, texts, n, seed, progress=progress, judged=judged, fails=fails):
             edit, problem = vain.read(index, completion.text)
             once = Tokens() if index in told else Tokens(prompt=self._policy.count(asked[index].asked.text), calls=1)
             told.add(index)

@@ -79,30 +79,45 @@ def complete(
     temperature: float = TEMPERATURE,
     template_share: float = TEMPLATE_SHARE,
     progress: Callable[[int], None] = lambda done: None,
+    judged: bool = False,
     fails: Fails | None = None,
 ) -> list[Answer]:
     """n answers, fewer where `progress`, which is told how many there are about, raises OutOfTime.
 
-    Where something is known to fail, a check tells right from wrong and no vote has to: then no change is said twice,
-    one that `fails` is passed over for the next in rank, and where none are left no free samples take their place."""
-    weights = np.asarray([max(one.suspicion) ** 2 for one in asked])
+    Where they are `judged`, a check tells right from wrong and no vote has to: then nothing is said twice, and the next
+    changes in rank take the place of samples that say nothing new. One that `fails`, by what is known, is passed over
+    for the next in rank, and where none are left no free samples take their place."""
+    shares = np.asarray([max(one.suspicion) ** 2 for one in asked])
     most = round(n * template_share)
     ranked: list[_Ranked] = []
     found: list[Answer] = []
+    later: list[Answer] = []
+
+    def pick() -> int:
+        picked, skipped = _pick(policy, ranked, *((n, n) if judged else (most, round(most * DISTINCT))), fails)
+        found.extend(picked[:most])
+        later.extend(picked[most:])
+        return skipped
+
     try:
         for i, one in enumerate(asked if most else ()):
-            ranked += _rank(policy, one, i, float(np.log(weights[i] / weights.sum())))
+            ranked += _rank(policy, one, i, float(np.log(shares[i] / shares.sum())))
             progress(most * (i + 1) // len(asked))
-        found, skipped = _pick(policy, ranked, most, fails)
-        seed += skipped * len(asked)  # the samples of before are known too
+        seed += pick() * len(asked)  # the samples of before are known too
         free = n - (most if fails else len(found))
-        for i, share in enumerate(_shared_out(weights, free) if len(asked) else ()):
+        for i, share in enumerate(_shared_out(shares, free) if len(asked) else ()):
             if share:
                 found += _sample(policy, asked[i], i, int(share), temperature, seed + i)
                 progress(len(found))
     except OutOfTime:
-        found = found or _pick(policy, ranked, most, fails)[0]
-    return found
+        if not found:
+            pick()
+    if not judged:
+        return found
+    different: dict[tuple[int, str], Answer] = {}
+    for answer in (*found, *later):
+        different.setdefault((answer.asked, answer.completion.text), answer)
+    return list(different.values())[:n]
 
 
 def _rank(policy: Policy, one: Asked, index: int, log_share: float) -> list[_Ranked]:
@@ -129,16 +144,17 @@ def _rank(policy: Policy, one: Asked, index: int, log_share: float) -> list[_Ran
     return [_Ranked(float(values[i]), index, answers[i]) for i in np.flatnonzero(np.isfinite(values))]
 
 
-def _pick(policy: Policy, ranked: list[_Ranked], n: int, fails: Fails | None) -> tuple[list[Answer], int]:
-    """n of the changes, the likeliest first: most of them different, and the likely ones again, unless some are known
-    to fail; and how many were passed over for that.
+def _pick(
+    policy: Policy, ranked: list[_Ranked], n: int, different: int, fails: Fails | None
+) -> tuple[list[Answer], int]:
+    """n of the changes, the likeliest first: so many different ones, and the likely ones again; and how many were
+    passed over because they are known to fail.
 
     Drawing at random would say the same few again and again, and never what is in the sixtieth place."""
     ranked = sorted(ranked, key=lambda one: -one.logprob)
     chosen: list[_Ranked] = []
     skipped = 0
-    most = n if fails else max(1, round(n * DISTINCT))
-    while len(chosen) < most and len(chosen) + skipped < len(ranked):
+    while len(chosen) < max(1, different) and len(chosen) + skipped < len(ranked):
         one = ranked[len(chosen) + skipped]
         if fails and fails(one.asked, one.text + END):
             skipped += 1
@@ -146,7 +162,7 @@ def _pick(policy: Policy, ranked: list[_Ranked], n: int, fails: Fails | None) ->
             chosen.append(one)
     if not chosen:
         return [], skipped
-    again = _shared_out(np.exp([one.logprob for one in chosen]), 0 if fails else n - len(chosen))
+    again = _shared_out(np.exp([one.logprob for one in chosen]), 0 if different == n else n - len(chosen))
     answers = [
         answer
         for one, times in zip(chosen, again, strict=True)

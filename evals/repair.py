@@ -41,8 +41,8 @@ class Repair(Record):
     nats: float
     """-log p of the right answer, its end included: a measure that samples do not blur."""
     rank: int | None
-    """The place of the right one among the command's different answers, in the order in which it checks them: votes,
-    then earliest; None where it is not among them."""
+    """The place of the right one among the command's answers, in the order in which it checks them; None where it is
+    not among them."""
     distinct: int
     """Different answers of the command."""
 
@@ -191,10 +191,11 @@ def _attempt(case: Case, policy: Policy, sampling: Sampling) -> Repair:
     )
     drawn = Counter(c.text for c in free)
     asked = Asked(case.bug.broken, case.marked, (1.0,) * len(case.marked))
-    told = complete(policy, [asked], sampling.samples, sampling.seed, sampling.temperature, sampling.template_share)
-    votes = Counter(answer.completion.text for answer in told)
-    verdict = {text: _is_right(case, text) for text in {*drawn, *votes}}
-    ranked = [text for text, _ in votes.most_common()]
+    told = complete(
+        policy, [asked], sampling.samples, sampling.seed, sampling.temperature, sampling.template_share, judged=True
+    )
+    ranked = [answer.completion.text for answer in told]
+    verdict = {text: _is_right(case, text) for text in {*drawn, *ranked}}
     return Repair(
         kind=case.bug.kind,
         marks=len(case.marked),
@@ -204,7 +205,7 @@ def _attempt(case: Case, policy: Policy, sampling: Sampling) -> Repair:
         majority_right=verdict[drawn.most_common(1)[0][0]],
         nats=-float(policy.score(case.question, [Variants(case.unchanged, (case.answer,))])[0]),
         rank=next((place for place, text in enumerate(ranked, 1) if verdict[text]), None),
-        distinct=len(votes),
+        distinct=len(ranked),
     )
 
 

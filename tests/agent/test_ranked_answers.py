@@ -93,14 +93,23 @@ def test_the_log_of_how_likely_answers_are_adds_up_over_the_questions(policy: Po
     assert np.allclose(shares, [0.5, 0.5], atol=0.02)
 
 
+def test_where_a_check_will_judge_nothing_is_said_twice_and_none_is_missing(policy: Policy) -> None:
+    found = [answer.completion.text for answer in complete(policy, [LARGEST], 64, 0, judged=True)]
+    ranked = list(dict.fromkeys(texts(policy, [LARGEST], 150, 1.0)))
+    free = [text for text in found if text not in ranked]
+    assert len(found) == len(set(found)) == 64
+    assert found[:48] == ranked[:48] and [text for text in found if text in ranked[48:]][-1] in ranked[48:64]
+    assert free and found.index(free[0]) < 64
+
+
 def test_what_is_known_to_fail_makes_room_for_the_next_in_rank(policy: Policy) -> None:
     likely = list(dict.fromkeys(texts(policy, [LARGEST], 18, 1.0)))
     vain = likely[:5]
-    found = complete(policy, [LARGEST], 7, 0, template_share=1.0, fails=lambda asked, text: text in vain)
+    found = complete(policy, [LARGEST], 7, 0, template_share=1.0, judged=True, fails=lambda asked, text: text in vain)
     assert [answer.completion.text for answer in found] == likely[5:] and len(likely) == 12
 
 
 def test_where_all_changes_are_known_to_fail_free_samples_do_not_take_their_place(policy: Policy) -> None:
-    found = complete(policy, [LARGEST], 16, 0, fails=lambda asked, text: True)
-    assert len(found) == 16 * (1 - TEMPLATE_SHARE)
-    assert found != complete(policy, [LARGEST], 4, 0, template_share=0.0)
+    found = complete(policy, [LARGEST], 16, 0, judged=True, fails=lambda asked, text: True)
+    assert 0 < len(found) <= 16 * (1 - TEMPLATE_SHARE)
+    assert set(found) != set(complete(policy, [LARGEST], 4, 0, template_share=0.0))
