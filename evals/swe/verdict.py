@@ -54,7 +54,10 @@ def read_log(text: str) -> dict[str, Status] | None:
         # SWE-bench cuts names at a space, which parameters may have; data sets made elsewhere have them whole.
         name = said.split()[0]
         if not (status == "SKIPPED" and _COUNT.match(name)):
-            found[name] = found[said.partition(" - ")[0].rstrip()] = status
+            # What separates a name from a reason may be in parameters, too.
+            names = [name, said.partition(" - ")[0], said.rpartition(" - ")[0] or name]
+            names += [said] if status in _PASSING else []
+            found |= dict.fromkeys(map(str.rstrip, names), status)
     code = re.search(rf"{re.escape(EXIT_CODE)}: (-?\d+)", after)
     has_failed = any(status in ("FAILED", "ERROR") for status in found.values())
     if not found or (code and int(code[1]) and not has_failed):

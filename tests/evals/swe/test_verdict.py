@@ -17,6 +17,16 @@ def test_the_summary_is_read() -> None:
     assert found == {"t.py::a": "PASSED", "t.py::b": "FAILED", "t.py::c": "XFAIL", "t.py::d": "ERROR"}
 
 
+@pytest.mark.parametrize("line", ["PASSED {}", "XFAIL {}", "XFAIL {} - not yet"])
+@pytest.mark.parametrize(
+    "name", ["t.py::x[a b]", "t.py::x[a - b]", "t.py::x[[1, 2]]", "t.py::x[a] - [b]", "t.py::x[a::b]"]
+)
+def test_parameters_may_hold_what_separates_a_name_from_a_reason(line: str, name: str) -> None:
+    found = read_log(log(line.format(name), code=0))
+
+    assert found is not None and judge(found, [name], []).is_resolved
+
+
 @pytest.mark.parametrize(
     "text",
     [
