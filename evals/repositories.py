@@ -13,7 +13,7 @@ _DEMO_MARK = "sleepwright.demo"
 
 # The same commits for everyone: no identity has to be set, and nobody's templates, hooks or signing keys take part.
 ENVIRONMENT = {
-    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_GLOBAL": str(Path(__file__).parent / "data" / "gitconfig"),
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_AUTHOR_NAME": "sleepwright",
     "GIT_AUTHOR_EMAIL": "sleepwright@localhost",
@@ -47,8 +47,9 @@ def commit_all(directory: Path, message: str) -> None:
 
 
 def require_commit(mirror: Path, commit: str) -> None:
-    """RepositoryError where the mirror does not have it."""
+    """RepositoryError where the mirror does not have it, or is no repository."""
     if run_git(mirror, "cat-file", "-e", f"{commit}^{{commit}}", env=ENVIRONMENT).status:
+        git_output(mirror, "rev-parse", "--git-dir", env=ENVIRONMENT)
         raise RepositoryError(f"The mirror {str(mirror)!r} has no commit {commit}: fetch it there.")
 
 
