@@ -20,6 +20,7 @@ from evals.swe.instances import Dataset, Instance, read_rows
 PREDICTIONS = "predictions.jsonl"
 SUBMITTED = "submitted.jsonl"
 """Those of them that SWE-bench's harness was given."""
+_LONGEST_MODEL = 200  # bytes of its name
 
 
 def prediction_row(instance_id: str, model: str, patch: str) -> dict[str, str]:
@@ -35,14 +36,17 @@ def write_predictions(path: Path, rows: Iterable[Mapping[str, str]]) -> None:
 def read_predictions(path: Path) -> tuple[str, dict[str, str]]:
     """The model's name, and each instance's patch, from a JSON list, a JSON object or JSON lines.
 
-    The last line of an instance counts. DatasetError where one has no instance_id, or no line has a model.
+    The last line of an instance counts. DatasetError where one has no instance_id, or the model's name can be none of a
+    folder.
     """
     model, patches = "", {}
     for row in read_rows(path):
         if not isinstance(row, dict) or not isinstance(row.get("instance_id"), str):
             raise DatasetError(f"{str(path)!r} has a prediction without an instance_id.")
-        model = model or str(row.get("model_name_or_path") or "")
+        model = model or _encodable(str(row.get("model_name_or_path") or ""))
         patches[row["instance_id"]] = _encodable(str(row.get("model_patch") or ""))
+    if model in (".", "..") or not model.isprintable() or len(model.encode()) > _LONGEST_MODEL:
+        raise DatasetError(f"{str(path)!r} has a model_name_or_path that files cannot be named after: {model[:80]!r}.")
     return model or "None", patches
 
 

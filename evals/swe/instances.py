@@ -111,7 +111,8 @@ def read_rows(path: Path) -> Iterator[object]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"The data set {str(path)!r} cannot be read: {error}.") from error
+        problem = error.strerror if isinstance(error, OSError) else error
+        raise DatasetError(f"The file {str(path)!r} cannot be read: {problem}.") from error
     if path.suffix != ".jsonl":
         rows = _json(text)
         if isinstance(rows, list):

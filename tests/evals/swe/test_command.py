@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,6 +84,31 @@ def test_gold_is_a_prediction(example: Example) -> None:
 
     assert found["resolved_ids"] == ["tiny__calc-1"]
     assert grade(example, write_rows(example, example.instance.row), "gold") == found
+
+
+def test_mirrors_may_belong_to_somebody_else(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # as git's own tests have it
+
+    assert grade(example, write_rows(example, example.instance.row), "gold")["resolved_ids"] == ["tiny__calc-1"]
+
+
+def test_a_mirror_that_is_no_repository_is_called_that(example: Example) -> None:
+    shutil.rmtree(example.repository / ".git" / "refs")
+
+    found = grade(example, write_rows(example, example.instance.row), "gold")
+
+    assert "is not in a git repository" in found["failure_reasons"]["tiny__calc-1"]
+
+
+@pytest.mark.parametrize("name", ["..", "m" * 201, "a\0b", "a\x1b[2Jb"])
+def test_a_model_whose_name_can_be_none_of_a_folder_is_refused(example: Example, name: str) -> None:
+    file = example.mirrors.parent / "predictions.jsonl"
+    file.write_text(json.dumps({"instance_id": "tiny__calc-1", "model_name_or_path": name, "model_patch": FIX}))
+
+    done = invoke(example, write_rows(example, example.instance.row), str(file))
+
+    assert "model_name_or_path" in str(done.exception)
+    assert not (example.mirrors.parent / "out").exists()
 
 
 @pytest.mark.parametrize("predicts", [False, True])
