@@ -19,6 +19,7 @@ from typing import Any, Literal
 from agent.checks import is_test_file
 from agent.git_command import GitRun, run_git
 from agent.sandbox import Sandbox
+from evals.errors import RunFolderError
 from evals.repositories import ENVIRONMENT, export
 from evals.run_folder import write_whole
 from evals.swe.environment import Environment, Kind, open_environment
@@ -68,7 +69,7 @@ class Grading:
 
 
 def grade(instance: Instance, patch: str, logs: Path, grading: Grading, sandbox: Sandbox) -> Grade:
-    """Grade the patch and write the files of the harness into `logs`. Never raises but for an interrupt.
+    """Grade the patch and write the files of the harness into `logs`. Raises only where these cannot be written.
 
     What is there for the same patch and row is taken as it is.
     """
@@ -94,8 +95,7 @@ def grade(instance: Instance, patch: str, logs: Path, grading: Grading, sandbox:
     if done.outcome != "error":
         write_whole(logs / "report.json", json.dumps({id: _report(done)}, indent=4))
         write_whole(logs / "grade.json", done.model_dump_json())
-    with (logs / "run_instance.log").open("a", encoding="utf-8") as log:
-        log.write(f"{done.outcome}{': ' if done.problem else ''}{done.problem}\n")
+    _log(logs, f"{done.outcome}{': ' if done.problem else ''}{done.problem}")
     return done
 
 
@@ -113,9 +113,9 @@ class _Trial:
     def run(self, patch: str) -> Grade:
         id = self.instance.instance_id
         if not self._apply_model_patch():
-            self._note(NOT_APPLIED)
+            _log(self.logs, NOT_APPLIED)
             return Grade(instance_id=id, outcome="error", problem="the patch does not apply")
-        self._note(APPLIED)
+        _log(self.logs, APPLIED)
         reverted = self._revert_tests()
         if wrong := self._apply_test_patch():
             problem = f"the test patch does not apply: {wrong}"
@@ -230,10 +230,6 @@ class _Trial:
     def _git(self, *arguments: str, stdin: bytes = b"") -> GitRun:
         return run_git(self.place, "-c", "core.hooksPath=/dev/null", *arguments, env=ENVIRONMENT, stdin=stdin)
 
-    def _note(self, line: str) -> None:
-        with (self.logs / "run_instance.log").open("a", encoding="utf-8") as log:
-            log.write(line + "\n")
-
 
 def command_of(instance: Instance, environment: Environment) -> str:
     """What runs the instance's tests: the row's own command, or pytest, on the files that the tests are in."""
@@ -244,6 +240,15 @@ def command_of(instance: Instance, environment: Environment) -> str:
     if "pytest" in command and "-rA" not in command:
         command += " -rA"
     return " ".join([command, *map(shlex.quote, files)])
+
+
+def _log(logs: Path, line: str) -> None:
+    file = logs / "run_instance.log"
+    try:
+        with file.open("a", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(line + "\n")
+    except OSError as error:
+        raise RunFolderError(f"{str(file)!r} cannot be written: {error.strerror}.") from error
 
 
 def _paths(patch: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.sandbox import Sandbox
-from evals.errors import NoEnvironment
+from evals.errors import NoEnvironment, RunFolderError
 from evals.swe.environment import Environment, open_environment
 from evals.swe.grade import Grade, Grading, grade
 from evals.swe.mirrors import Mirrors
@@ -74,6 +74,13 @@ def test_a_patch_in_which_git_finds_a_fault_may_still_apply(example: Example) ->
 @pytest.mark.parametrize("odd", [{"test_patch": FIX + "\ud800"}, {"FAIL_TO_PASS": ["tests/\ud800.py::x", "a\0::b"]}])
 def test_a_row_that_cannot_be_written_down_is_an_error(tmp_path: Path, odd: dict[str, Any]) -> None:
     assert graded(make_example(tmp_path, **odd), FIX).outcome == "error"
+
+
+def test_logs_that_cannot_be_written_end_the_grading_with_a_sentence(example: Example) -> None:
+    (example.mirrors.parent / "logs").write_text("a file in their place")
+
+    with pytest.raises(RunFolderError, match="run_instance.log' cannot be written"):
+        graded(example, FIX)
 
 
 def test_edits_of_tests_are_undone(example: Example) -> None:
