@@ -68,9 +68,7 @@ def study_seed(
     tell: Tell,
 ) -> None:
     """Train what is not trained, and ask what was not asked."""
-    done = {
-        (row["seed"], row["arm"], row["split"], row["top_up"], row["poll"]["exercise"]) for row in folder.read_samples()
-    }
+    done = {(r.seed, r.arm, r.split, r.top_up, r.poll.exercise) for r in folder.read_records(Studied)}
     base = Policy(task.model)
     parts: list[tuple[Split, list[Exercise]]] = [("held-out", task.held_out), ("adapted", task.adapted)]
     for arm in (BASE, *arms):
@@ -97,7 +95,7 @@ def study_seed(
 
 def read_studied(folder: RunFolder) -> list[Studied]:
     """All that was said, each once."""
-    rows = (Studied.model_validate(row) for row in folder.read_samples())
+    rows = folder.read_records(Studied)
     return list({(r.seed, r.arm, r.split, r.top_up, r.poll.exercise): r for r in rows}.values())
 
 

@@ -60,7 +60,7 @@ def _attempt_all(
     """Those that the folder has no result of; all in the order given."""
     from evals.classics import Attempt, evaluate
 
-    known = {one.name: one for one in map(Attempt.model_validate, folder.read_samples()) if one.status != "error"}
+    known = {one.name: one for one in folder.read_records(Attempt) if one.status != "error"}
     left = [classic for classic in chosen if classic.name not in known]
     with folder.samples() as samples:
 

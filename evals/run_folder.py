@@ -131,6 +131,15 @@ class RunFolder:
         """What `samples` has kept."""
         return read_journal(self.path / f"{name}.jsonl")
 
+    def read_records(self, kind: type[R], name: str = "samples") -> Iterator[R]:
+        """The same as records; RunFolderError where one is damaged, or another version's."""
+        for number, sample in enumerate(self.read_samples(name), start=1):
+            try:
+                yield kind.model_validate(sample)
+            except ValidationError as error:
+                file = str(self.path / f"{name}.jsonl")
+                raise RunFolderError(f"Line {number} of {file!r} is damaged: {_first_of(error)}.") from error
+
     def add_table(self, table: Table) -> None:
         """As JSON and as Markdown, in the place of an earlier one of this name."""
         self._write(f"tables/{table.name}.json", table)
@@ -184,9 +193,13 @@ def _read(path: Path, kind: type[R]) -> R:
     except OSError as error:
         raise RunFolderError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(map(str, problem["loc"])) or "it"
-        raise RunFolderError(f"{str(path)!r} is damaged: {where}: {problem['msg']}.") from error
+        raise RunFolderError(f"{str(path)!r} is damaged: {_first_of(error)}.") from error
+
+
+def _first_of(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(map(str, problem["loc"])) or "it"
+    return f"{where}: {problem['msg']}"
 
 
 def _oldest_first(files: Iterable[Path]) -> list[Path]:

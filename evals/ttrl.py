@@ -83,7 +83,7 @@ def run_seed(
     task: LearningTask, arms: Sequence[str], seed: int, folder: RunFolder, workspace: Path, tell: Tell
 ) -> None:
     """Train and ask every arm of one seed; what is in the folder already is not done again."""
-    done = {(row["seed"], row["arm"]) for row in folder.read_samples("trained")}
+    done = {(one.seed, one.arm) for one in folder.read_records(Trained, "trained")}
     if (seed, BASE) not in done:
         _ask_all(BASE, Policy(task.model), task, seed, folder, tell)
         with folder.samples("trained") as journal:
@@ -157,7 +157,7 @@ def _plain(name: str) -> str:
 
 def read_asked(folder: RunFolder) -> list[Asked]:
     """All samples; of what was asked twice, because it was killed in between, the later."""
-    rows = (Asked.model_validate(row) for row in folder.read_samples())
+    rows = folder.read_records(Asked)
     found = {(r.seed, r.arm, r.split, r.poll.temperature, r.poll.exercise): r for r in rows}
     return list(found.values())
 

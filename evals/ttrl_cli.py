@@ -79,7 +79,7 @@ def ttrl(
     asked = bench.read_asked(folder)
     if not asked:
         raise NoAnswers(folder.path)
-    trained = [bench.Trained.model_validate(row) for row in folder.read_samples("trained")]
+    trained = list(folder.read_records(bench.Trained, "trained"))
     found = bench.tables(asked, trained, task)
     for table in found:
         folder.add_table(table)

@@ -104,7 +104,7 @@ def ask_held_out(sampler: Sampler, task: LearningTask) -> dict[str, float]:
 
 
 def read_played(folder: RunFolder) -> list[Played]:
-    return [Played.model_validate(row) for row in folder.read_samples()]
+    return list(folder.read_records(Played))
 
 
 def table(played: Sequence[Played], task: str) -> Table:

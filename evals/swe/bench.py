@@ -38,8 +38,7 @@ class Bench:
 
     def predictions(self) -> dict[str, Prediction]:
         """Those made so far, the last of each instance."""
-        made = map(Prediction.model_validate, self.folder.read_samples())
-        return {prediction.instance_id: prediction for prediction in made}
+        return {prediction.instance_id: prediction for prediction in self.folder.read_records(Prediction)}
 
     def to_predict(self) -> list[Instance]:
         """What has no prediction yet, or one that failed."""

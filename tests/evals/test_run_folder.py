@@ -55,6 +55,18 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
         RunFolder.begin(tmp_path, config())
 
 
+def test_a_sample_of_another_version_is_named(tmp_path: Path) -> None:
+    folder = RunFolder.begin(tmp_path, config())
+    with folder.samples() as samples:
+        samples.append(Column(name="k").model_dump())
+        samples.append({"name": "k", "later": 1})
+    read = folder.read_records(Column)
+
+    assert next(read) == Column(name="k")
+    with pytest.raises(RunFolderError, match="Line 2 of .*samples.jsonl' is damaged: later"):
+        next(read)
+
+
 @pytest.mark.parametrize("text", ["{", json.dumps({"command": "x"}), json.dumps({"schema_version": 2})])
 def test_a_damaged_configuration_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.json").write_text(text)
