@@ -1,10 +1,12 @@
 """What a plot shows, as data: kept beside the picture, so that it can be drawn again. plots.py draws it."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import StringConstraints, model_validator
 
 from memory.records import Record
+
+_Name = Annotated[str, StringConstraints(pattern=r"^[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,99}$")]
 
 
 class Series(Record):
@@ -24,8 +26,8 @@ class Series(Record):
 class Chart(Record):
     """One plot."""
 
-    name: str
-    """Of its files, without ending."""
+    name: _Name
+    """Of its files, without ending; no path, since who draws it may have it from somebody else."""
     title: str
     x_label: str
     y_label: str

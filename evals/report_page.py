@@ -103,7 +103,7 @@ def _group(command: str, sections: Sequence[Section], comparisons: Sequence[Comp
     side_by_side = _side_by_side(of_command) if len(of_command) > 1 else []
     if not compared:
         return Group(command, side_by_side)
-    picture = chart([one for one in compared if one.first == compared[0].first], f"difference-{command}")
+    picture = chart([one for one in compared if one.first == compared[0].first], "difference")
     return Group(command, [*tables(compared), *side_by_side], compared, Plot(picture, _drawn(picture, draw)))
 
 

@@ -11,6 +11,7 @@ import click
 from memory.cli_options import print_json
 
 if TYPE_CHECKING:
+    from evals.charts import Chart
     from evals.report_page import Draw
     from evals.run_folder import RunConfig, RunFolder
     from memory.records import Record
@@ -75,9 +76,16 @@ def _drawer() -> "Draw | None":
     """None without matplotlib."""
     if not find_spec("matplotlib"):
         return None
+    from evals.errors import RunFolderError
     from evals.plots import draw
 
-    return draw
+    def draw_or_say(chart: "Chart", folder: Path) -> None:
+        try:
+            draw(chart, folder)
+        except (ArithmeticError, OSError, ValueError) as error:  # of numbers that nothing can show, too
+            raise RunFolderError(f"The plot {chart.name!r} cannot be drawn in {str(folder)!r}: {error}.") from error
+
+    return draw_or_say
 
 
 def _draw(folder: "RunFolder") -> bool:

@@ -92,6 +92,24 @@ def test_the_command_prints_the_comparison_as_json(runs: tuple[Path, Path], tmp_
     assert found["verdict"] == "better" and found["difference"] == 1.0
 
 
+def test_a_plot_is_drawn_nowhere_but_in_its_folder(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    file = runs[0] / "plots" / "curve.json"
+    file.write_text(file.read_text().replace('"curve"', '"../../curve"'))
+
+    done = CliRunner().invoke(evaluate, ["report", str(runs[0]), "--out", str(tmp_path / "page.html")])
+
+    assert "is damaged: name" in str(done.exception)
+    assert not list(tmp_path.rglob("*.svg"))
+
+
+def test_a_plot_that_cannot_be_drawn_is_named(runs: tuple[Path, Path]) -> None:
+    (runs[0] / "plots" / "curve.svg").mkdir()
+
+    done = CliRunner().invoke(evaluate, ["report", str(runs[0])])
+
+    assert "The plot 'curve' cannot be drawn" in str(done.exception)
+
+
 def test_a_folder_that_is_no_run_is_named(tmp_path: Path) -> None:
     done = CliRunner().invoke(evaluate, ["report", str(tmp_path)])
 
