@@ -3,11 +3,12 @@
 import json
 import re
 from math import inf, nan
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import ConfigDict, field_validator, model_validator
+from pydantic import ConfigDict, StringConstraints, field_validator, model_validator
 from rich.console import Console
 
+from agent.output import readable
 from memory.records import Record
 
 Cell = str | int | float | None
@@ -20,7 +21,7 @@ class Column(Record):
     """A heading, and how the numbers below it are shown."""
 
     name: str
-    format: str = ""
+    format: Annotated[str, StringConstraints(pattern=r"^\+?,?(\.\d{1,2}[%efg])?d?$")] = ""
     """Python's format of its numbers: ".1%", ".2f", ","; "" as they are."""
 
     def show(self, cell: Cell) -> str:
@@ -77,7 +78,7 @@ class Table(Record):
 
     def show(self, console: Console) -> None:
         """On a console, however narrow: a cell is never cut."""
-        grid = [[column.name for column in self.columns], *self.shown]
+        grid = [[readable(text) for text in row] for row in ([column.name for column in self.columns], *self.shown)]
         widths = [max(map(len, cells)) for cells in zip(*grid, strict=True)]
         console.print(self.caption, markup=False, highlight=False, soft_wrap=True)
         for line in grid:

@@ -12,6 +12,7 @@ from platformdirs import user_cache_path
 from rich.console import Console
 
 from agent.model_name import EMBEDDED
+from agent.output import readable
 from evals import threads
 from evals.errors import RunFolderError
 from evals.run_folder import RunConfig, RunFolder
@@ -231,4 +232,4 @@ def cache() -> Path:
 
 
 def _say(err: Console, text: str) -> None:
-    err.print(text, markup=False, highlight=False, soft_wrap=True)
+    err.print(readable(text), markup=False, highlight=False, soft_wrap=True)

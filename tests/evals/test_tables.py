@@ -32,6 +32,19 @@ def test_a_narrow_console_cuts_no_cell() -> None:
     assert "base|notes  25.0%     4" in console.file.getvalue()
 
 
+def test_what_a_cell_says_moves_no_cursor() -> None:
+    console = Console(file=StringIO(), width=80)
+    Table(name="x", caption="", columns=(Column(name="label"),), rows=(("a\x1b[2Jb",),)).show(console)
+
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().splitlines()[-1] == "ab"
+
+
+def test_a_format_that_shows_no_number_is_refused() -> None:
+    with pytest.raises(ValidationError, match="format"):
+        Column(name="n", format="99999999d")
+
+
 def test_a_row_of_another_length_is_refused() -> None:
     with pytest.raises(ValidationError, match="not as long"):
         Table(name="x", caption="", columns=(Column(name="a"),), rows=((1, 2),))
