@@ -149,13 +149,14 @@ def run(
     if apply + commit + no_apply > 1:
         raise click.UsageError("--apply, --commit and --no-apply exclude each other.")
     if (task is None) == (resume is None):
-        raise click.UsageError("TASK and --resume exclude each other." if task else "TASK is missing: say what to do.")
+        both = "TASK and --resume exclude each other."
+        raise click.UsageError("TASK is missing: say what to do." if task is None else both)
     sources = {name: context.get_parameter_source(name) for name in context.params}
     asked = [name for name in AS_BEGUN if sources[name] == click.core.ParameterSource.COMMANDLINE]
-    if resume and asked:
+    if resume is not None and asked:
         raise click.UsageError(f"A resumed run keeps its {AS_BEGUN[asked[0]]}: start a new one, or leave it out.")
     request = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if task == "-" and sys.stdin else task or ""
-    if not (request.strip() or resume):
+    if resume is None and not request.strip():
         raise click.UsageError("TASK is empty: say what to do.")
 
     gc.disable()  # what is imported stays: looking through it again and again is a sixth of the time that it takes
@@ -180,7 +181,7 @@ def run(
         completion_price=price[1],
     )
     # Where a run is resumed, the environment does not change the model that it had.
-    keeps = {n for n in ("model", "base_url") if not resume or sources[n] == click.core.ParameterSource.COMMANDLINE}
+    keeps = {n for n in ("model", "base_url") if resume is None or sources[n] == click.core.ParameterSource.COMMANDLINE}
     options = RunOptions(
         request=request.strip(),
         repo=repo,

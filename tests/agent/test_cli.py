@@ -67,6 +67,8 @@ def test_every_command_answers_help(command: str) -> None:
         ["run", "x", "--apply", "--commit"],
         ["run", "x", "--candidates", "0"],
         ["run", "x", "--timeout", "nan"],
+        ["run", "", "--resume", "1"],
+        ["run", "--resume", "", "--seed", "0"],
         ["run", "--resume", "1", "--test", "true"],
         ["run", "--resume", "1", "--candidates", "2"],
         ["run", "--resume", "1", "--strategy", "single"],
