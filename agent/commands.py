@@ -13,9 +13,10 @@ from memory.cli_options import repo_option
 def undo(repo: Path) -> None:
     """Take back the patch that was applied or committed last in this work tree, exactly; nothing else is touched.
 
-    It is refused where the files have changed since. Undo again to take back the one before.
+    It is refused where the files have changed since. Undo again to take back the one before. A commit that is gone, as
+    after `git reset`, is passed over.
     """
-    from agent.delivery import undo_patch
+    from agent.delivery import is_gone, undo_patch
     from agent.errors import RepositoryError
     from agent.workspace import Repository
     from memory.experiences import ExperienceLog
@@ -23,11 +24,15 @@ def undo(repo: Path) -> None:
     from memory.records import Outcome
 
     repository = Repository.open(repo)
-    with ExperienceLog(MemoryHome.for_repository(repository.common_dir).experiences) as log:
-        last = log.last_applied(repo=str(repository.root))
-        if last is None:
+    home = MemoryHome.for_repository(repository.common_dir)
+    with ExperienceLog(home.experiences) as log:
+        for last in log.applied(home.paths_of(repository.root)):
+            made = log.outcomes(last.id)[-1].commit
+            if not (made and is_gone(repository, last.patch, made)):
+                break
+        else:
             raise RepositoryError(f"Nothing is applied in {str(repository.root)!r} that could be taken back.")
-        commit = undo_patch(repository, last.patch, log.outcomes(last.id)[-1].commit)
+        commit = undo_patch(repository, last.patch, made)
         log.add_outcome(Outcome(experience_id=last.id, kind="undone", commit=commit))
     by = f" by commit {commit[:12]}" if commit else ""
     click.echo(f"Taken back{by}: {' '.join(last.task.request.split())[:200]}")

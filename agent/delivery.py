@@ -80,6 +80,17 @@ def undo_patch(repository: Repository, patch: str, commit: str | None = None) ->
     return _commit(repository, patch, f'Revert "{subject}"\n\nThis reverts commit {commit}.\n', "--reverse")
 
 
+def is_gone(repository: Repository, patch: str, commit: str) -> bool:
+    """Whether a commit is on no branch any more and its patch not in the work tree, where an amended one still is."""
+    if run_git(repository.root, "merge-base", "--is-ancestor", commit, "HEAD").status == 0:
+        return False
+    found = run_git(repository.root, "for-each-ref", "--count=1", "--contains", commit)
+    if found.status == 0 and found.output:
+        return False
+    with _scratch(repository, patch) as scratch:
+        return run_git(repository.root, *_APPLY, "--check", "--reverse", scratch / "patch").status != 0
+
+
 def clean_leftovers(repository: Repository) -> None:
     """Remove what a killed delivery left in the git directory; one that is going on is left alone."""
     scratch = repository.git_dir / _SCRATCH

@@ -1,6 +1,7 @@
 """What `sleepwright log` shows: finished runs from the experience log, interrupted ones from their folders."""
 
 import json
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,7 +11,7 @@ from rich.console import Console
 from agent import trajectory
 from agent.report import past_run, past_runs, say, show_past_run, show_past_runs
 from memory.errors import UserError
-from memory.experiences import ExperienceLog
+from memory.experiences import ExperienceLog, NoSuchExperience
 from memory.home import MemoryHome
 from memory.records import Experience
 from memory.runs import Begun, NoSuchRun, begun, find_run, is_under_way, unfinished
@@ -72,16 +73,18 @@ class PastRuns:
         return trajectory.write(trajectory.export(found.task, found.model, steps, experience))
 
     def _find(self, id: str) -> Experience | Begun:
+        cut: Begun | None = None
+        with suppress(NoSuchRun):
+            cut = self._begun(find_run(self._home.runs, id))
         try:
-            return self._log.get(id)
-        except UserError as problem:
-            try:
-                found = self._begun(find_run(self._home.runs, id))
-            except NoSuchRun:
-                found = None
-            if found is None:
-                raise problem from None
-            return found
+            finished = self._log.get(id)
+        except NoSuchExperience:
+            if cut is None:
+                raise
+            return cut
+        if cut and cut.id != finished.id:
+            raise UserError(f"Several runs have ids that begin with {id!r}: give more of it.")
+        return finished
 
     def _begun(self, id: str) -> Begun | None:
         return begun(self._home.runs, id)

@@ -89,8 +89,9 @@ def run(
     with ExitStack() as stack:
         log = stack.enter_context(ExperienceLog(home.experiences))
         log.latest(1)  # a log that cannot be used is told before the work, not after it
-        resumed = stack.enter_context(_resume(options.resume, home, log, repository)) if options.resume else None
-        if resumed:
+        resumed: Run | None = None
+        if options.resume is not None:
+            resumed = stack.enter_context(_resume(options.resume, home, log, repository))
             options = _as_begun(options, resumed.begun)
         served = None if proposer else stack.enter_context(_open_model(options, home, progress))
         repository.clean_leftovers(home.worktrees)
@@ -262,10 +263,12 @@ def _resume(id: str, home: MemoryHome, log: ExperienceLog, repository: Repositor
         if done := _known(log, found.begun.id):  # it was cut after its last step
             found.finish()
             raise _finished(done)
-        if task.repo != str(repository.root):
+        if task.repo not in home.paths_of(repository.root):
             raise RepositoryError(f"The run was begun in {task.repo!r}: resume it there.")
         if not repository.has(task.snapshot):
             raise RepositoryError(f"The run cannot go on: git has cleared away its snapshot {task.snapshot[:12]}.")
+        here = task.model_copy(update={"repo": str(repository.root)})  # where it lies now, if it was moved
+        found.begun = found.begun.model_copy(update={"task": here})
         failed.pop_all()
     return found
 

@@ -7,7 +7,7 @@ never an empty log (database.py).
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -60,6 +60,10 @@ def id_from(milliseconds: int, words: str) -> str:
     return _base32(milliseconds, 9) + _base32(int.from_bytes(sha256(words.encode("utf-8")).digest()[:8]) >> 4, 12)
 
 
+class NoSuchExperience(UserError):
+    """No experience has this id."""
+
+
 class ExperienceLog:
     """Opened on first use and closed by the context manager. Every method may raise StoreError."""
 
@@ -84,12 +88,12 @@ class ExperienceLog:
         self._insert("outcomes", outcome.experience_id, outcome, outcome.created_at.isoformat())
 
     def get(self, id_or_prefix: str) -> Experience:
-        """The experience of this id, or the only one whose id begins so; UserError where there is none or several."""
+        """The experience of this id, or the only one whose id begins so; NoSuchExperience, UserError for several."""
         wanted = id_or_prefix.strip().lower()
         where = "WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 2"
         found = self._experiences(where, (len(wanted), wanted)) if wanted and wanted.isalnum() else []
         if not found:
-            raise UserError(f"No experience has the id {id_or_prefix!r}: `sleepwright log` lists them.")
+            raise NoSuchExperience(f"No experience has the id {id_or_prefix!r}: `sleepwright log` lists them.")
         if len(found) > 1 and found[0].id != wanted:
             raise UserError(f"Several experiences have ids that begin with {id_or_prefix!r}: give more of it.")
         return found[0]
@@ -103,17 +107,16 @@ class ExperienceLog:
         rows = self._select("SELECT id, schema, record FROM outcomes WHERE id = ? ORDER BY seq", (experience_id,))
         return [self._read(row, Outcome) for row in rows]
 
-    def last_applied(self, repo: str | None = None) -> Experience | None:
-        """The experience applied last, to the work tree `repo` if given, and not undone since."""
+    def applied(self, repos: Collection[str] | None = None) -> Iterator[Experience]:
+        """What was applied and not undone since, to a work tree of these paths if any are given; the latest first."""
         latest_outcomes = "SELECT id, max(seq) AS seq, json_extract(record, '$.kind') AS kind FROM outcomes GROUP BY id"
         rows = self._select(
             f"SELECT id FROM ({latest_outcomes}) WHERE kind IN ('applied', 'committed') ORDER BY seq DESC"
         )
         for (experience_id,) in rows:
             experience = self.get(experience_id)
-            if repo is None or experience.task.repo == repo:
-                return experience
-        return None
+            if repos is None or experience.task.repo in repos:
+                yield experience
 
     def _experiences(self, where: str, values: Sequence[str | int]) -> list[Experience]:
         rows = self._select(f"SELECT id, schema, record FROM experiences {where}", values)

@@ -58,6 +58,16 @@ class MemoryHome:
         except OSError:
             return None
 
+    def paths_of(self, root: Path) -> list[str]:
+        """By which tasks know a work tree: its path, and of the main one those from before the repository was moved."""
+        if self.repository != root / ".git":
+            return [str(root)]
+        try:
+            former = self._former_file.read_bytes().split(b"\0")
+        except OSError:  # it was never moved
+            former = []
+        return [str(root), *(str(Path(os.fsdecode(name)).parent) for name in former if name.endswith(b"/.git"))]
+
     def is_of(self, common_dir: Path) -> bool:
         """Whether this is the repository that it was made for, wherever that lies now."""
         known = self._identity
@@ -78,6 +88,11 @@ class MemoryHome:
     @property
     def _identity_file(self) -> Path:
         return self.path / "identity"
+
+    @property
+    def _former_file(self) -> Path:
+        """The git common directories that the repository had before it was moved, each ended by a NUL."""
+        return self.path / "moved_from"
 
     @property
     def experiences(self) -> Path:
@@ -216,6 +231,8 @@ def _take_along(common_dir: Path, home: Path) -> None:
         old = MemoryHome(path)
         if old.repository and not old.repository.exists() and old.is_of(common_dir):
             with suppress(OSError):  # another process was faster
+                with old._former_file.open("ab") as former:
+                    former.write(os.fsencode(old.repository) + b"\0")
                 path.rename(home)
             return
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -87,6 +88,41 @@ def test_undo_is_refused_where_the_file_has_changed_since_and_can_be_tried_again
     assert git(repo, "status", "--porcelain") == ""
 
 
+def test_undo_passes_over_a_commit_that_was_reset_away(repo: Path) -> None:
+    solved(repo, FIRST)
+    git(repo, "stash", "--quiet")
+    solved(repo, SECOND, "commit")
+    git(repo, "reset", "--quiet", "--hard", "HEAD~1")
+    git(repo, "stash", "pop", "--quiet")
+
+    call(undo, repo)
+
+    assert git(repo, "status", "--porcelain") == ""
+
+
+def test_undo_does_not_pass_over_a_commit_that_was_amended_or_is_on_another_branch(repo: Path) -> None:
+    solved(repo, FIRST)
+    git(repo, "stash", "--quiet")
+    solved(repo, SECOND, "commit")
+    git(repo, "switch", "--quiet", "--create", "other", "HEAD~1")
+    with pytest.raises(RepositoryError, match="not the latest commit any more"):
+        call(undo, repo)
+    git(repo, "switch", "--quiet", "main")
+    git(repo, "branch", "--quiet", "--delete", "--force", "other")
+    git(repo, "commit", "--quiet", "--amend", "--message", "in my words")
+    with pytest.raises(RepositoryError, match="not the latest commit any more"):
+        call(undo, repo)
+
+
+def test_undo_finds_what_was_applied_before_the_repository_was_moved(repo: Path, tmp_path: Path) -> None:
+    solved(repo, FIRST)
+    moved = repo.rename(tmp_path / "moved")
+
+    call(undo, moved)
+
+    assert git(moved, "status", "--porcelain") == ""
+
+
 def test_undo_leaves_another_work_tree_of_the_repository_alone(repo: Path, tmp_path: Path) -> None:
     git(repo, "worktree", "add", "--quiet", str(tmp_path / "other"))
     solved(repo, FIRST)
@@ -132,6 +168,20 @@ def test_log_show_of_a_beginning_that_two_interrupted_runs_have_says_so(repo: Pa
         Run.begin(MemoryHome.for_repository(repository.common_dir).runs, begun).__exit__(None, None, None)
     with pytest.raises(UserError, match="Several interrupted runs"):
         call(log, repo, "show", "1a")
+
+
+@pytest.mark.parametrize("finished", [1, 2])
+def test_log_show_of_a_beginning_that_finished_and_interrupted_runs_have_says_so(repo: Path, finished: int) -> None:
+    ids = [solved(repo, FIRST, "none") for _ in range(finished)]
+    shared = os.path.commonprefix([*ids, "0"]) or ids[0][0]
+    repository = Repository.open(repo)
+    task = Task(request="r", repo=str(repo), base_commit=None, snapshot=repository.snapshot())
+    cut = Begun(id=f"{shared}zz", task=task, model=None, base_url=None, strategy="auto", candidates=None, seed=0)
+    Run.begin(MemoryHome.for_repository(repository.common_dir).runs, cut).__exit__(None, None, None)
+
+    with pytest.raises(UserError, match="Several"):
+        call(log, repo, "show", shared)
+    assert json.loads(call(log, repo, "show", ids[0], "--json").output)["id"] == ids[0]
 
 
 def test_an_empty_log_lists_nothing(repo: Path) -> None:

@@ -19,10 +19,11 @@ from agent.run import RunOptions, run
 from agent.scripted import ScriptedProposer
 from agent.state import Proposal
 from agent.workspace import Repository
-from memory.errors import StoreError
+from memory.errors import StoreError, UserError
 from memory.experiences import ExperienceLog
 from memory.home import MemoryHome
 from memory.records import Task
+from memory.runs import Begun, Run
 
 PASSES = f"{sys.executable} -c 'from calc import add; assert add(2, 3) == 5'"
 RIGHT = [Edit("calc.py", "    return a - b", "    return a + b")]
@@ -196,6 +197,26 @@ def test_a_log_that_cannot_be_used_is_told_before_the_work(options: RunOptions, 
 
 def test_a_folder_of_the_repository_is_as_good_as_its_root(options: RunOptions, repo: Path) -> None:
     assert ran(replace(options, repo=repo / "tests"), RIGHT).code == 0
+
+
+def test_a_run_goes_on_where_its_repository_was_moved_to(options: RunOptions, repo: Path, tmp_path: Path) -> None:
+    repository = Repository.open(repo)
+    task = Task(
+        request="add is wrong", repo=str(repo), base_commit=repository.head, snapshot=repository.snapshot(),
+        test_command=PASSES,
+    )  # fmt: skip
+    begun = Begun(id="1abc", task=task, model=None, base_url=None, strategy="auto", candidates=None, seed=0)
+    Run.begin(MemoryHome.for_repository(repository.common_dir).runs, begun).__exit__(None, None, None)
+    moved = repo.rename(tmp_path / "moved")
+
+    assert ran(replace(options, repo=moved, resume="1abc"), RIGHT).code == 0
+    with log_of(moved) as log:
+        assert log.latest(1)[0].task.repo == str(moved)
+
+
+def test_an_empty_id_is_that_of_no_run(options: RunOptions) -> None:
+    with pytest.raises(UserError, match="No experience has the id ''"):
+        ran(replace(options, resume=""), RIGHT)
 
 
 def test_plain_output_is_a_diff_and_a_summary_without_colour_or_wrapping(options: RunOptions) -> None:

@@ -98,29 +98,27 @@ def test_outcomes_come_in_their_order(log: ExperienceLog) -> None:
     assert [outcome.kind for outcome in log.outcomes("abc")] == ["applied", "undone"]
 
 
-def test_the_last_applied_is_by_time_of_applying(log: ExperienceLog) -> None:
+def test_the_latest_applied_is_by_time_of_applying(log: ExperienceLog) -> None:
     for id in ("a", "b", "c"):
         log.append(experience(id))
     log.add_outcome(Outcome(experience_id="b", kind="committed", commit="1" * 40))
     log.add_outcome(Outcome(experience_id="a", kind="applied"))
-    found = log.last_applied()
-    assert found is not None and found.id == "a"
+    assert [found.id for found in log.applied()] == ["a", "b"]
 
 
 def test_what_was_undone_is_no_longer_applied(log: ExperienceLog) -> None:
     log.append(experience("a"))
     log.add_outcome(Outcome(experience_id="a", kind="applied"))
     log.add_outcome(Outcome(experience_id="a", kind="undone"))
-    assert log.last_applied() is None
+    assert not list(log.applied())
 
 
-def test_the_last_applied_of_a_work_tree_ignores_the_others(log: ExperienceLog) -> None:
+def test_the_applied_of_a_work_tree_are_not_those_of_others(log: ExperienceLog) -> None:
     log.append(experience("a", repo="/one"))
     log.append(experience("b", repo="/other"))
     log.add_outcome(Outcome(experience_id="a", kind="applied"))
     log.add_outcome(Outcome(experience_id="b", kind="applied"))
-    found = log.last_applied(repo="/one")
-    assert found is not None and found.id == "a"
+    assert [found.id for found in log.applied(["/one"])] == ["a"]
 
 
 def test_ids_are_short_distinct_and_sort_by_time() -> None:
