@@ -12,7 +12,7 @@ from agent.chat import Reply, ToolCall, count_tokens, without_reasoning
 from agent.endpoint import is_web_page
 from memory.records import Tokens
 
-_LARGEST = 64 * 1024 * 1024
+LARGEST = 64 * 1024 * 1024
 """Bytes; no answer is larger."""
 
 
@@ -104,8 +104,8 @@ class ChatStream:
     def feed(self, data: bytes) -> bool:
         """Read on; whether a piece of an answer was in it."""
         self._size += len(data)
-        if self._size > _LARGEST:
-            raise Unreadable(f"an answer of more than {_LARGEST} bytes", retry=False)
+        if self._size > LARGEST:
+            raise Unreadable(f"an answer of more than {LARGEST} bytes", retry=False)
         # Only real line breaks: a JSON string may hold other separators as they are.
         first, *rest = data.split(b"\n")
         self._line.append(first)

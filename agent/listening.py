@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from agent.background_request import BackgroundRequest, CutOff, Ended, NoResponse
 from agent.chat import Live
-from agent.chat_stream import ChatStream, Unreadable
+from agent.chat_stream import LARGEST, ChatStream, Unreadable
 from agent.endpoint import Failure
 from agent.errors import ContextExceeded, ModelError
 
@@ -61,13 +61,16 @@ class Listener:
 
     def read_whole(self, request: BackgroundRequest) -> bytes | None:
         """The body of a response; None where the run ends before. Raises Failure."""
-        data, heard = b"", time.monotonic()
+        data, heard = bytearray(), time.monotonic()
         while True:
             match request.next_event(TICK):
                 case bytes() as more:
-                    data, heard = data + more, time.monotonic()
+                    data += more
+                    heard = time.monotonic()
+                    if len(data) > LARGEST:
+                        raise Failure(f"{self.url} sent more than {LARGEST} bytes.", retry=False)
                 case Ended():
-                    return data
+                    return bytes(data)
                 case NoResponse() | CutOff() as cut:
                     raise self.broken(cut)
             if time.monotonic() - heard > self.patience.first_token:

@@ -96,20 +96,16 @@ class OpenAIModel:
 
     def check(self) -> Served:
         """Ask which models there are. Raises ModelError where the endpoint is dead or refuses us."""
+        request = BackgroundRequest(self._list_models)
         try:
-            answer = self._client.get(
-                "/models", options={"timeout": self._patience.connect, "headers": self._headers}, cast_to=str
-            )
-            return served(self.url, self.name, answer)
-        except openai.APIStatusError as error:
-            if error.status_code in (404, 405, 501):
+            data = Listener(self.url, self._patience, lambda live: True, self._broken).read_whole(request) or b""
+            return served(self.url, self.name, data.decode("utf-8", "replace"))
+        except Failure as failure:
+            if failure.status in (404, 405, 501):
                 return Served((), None)  # an endpoint may have no such list
-            failure = self._status_failure(error)
-        except openai.APIConnectionError as error:
-            failure = unreachable(self.url, error, known=False)
-        except Failure as problem:
-            failure = problem
-        raise ModelError(str(failure))
+            raise ModelError(str(failure)) from None
+        finally:
+            request.abandon()
 
     def sample(
         self,
@@ -260,6 +256,18 @@ class OpenAIModel:
             path,
             body=self._dialect.fit(body) if "messages" in body else body,
             options={"headers": self._headers},
+            cast_to=object,
+            stream=True,
+            stream_cls=openai.Stream[object],
+        )
+        with closing(stream.response) as response:
+            yield response
+
+    @contextmanager
+    def _list_models(self) -> Iterator[Body]:
+        stream = self._client.get(
+            "/models",
+            options={"headers": self._headers, "timeout": self._patience.connect},
             cast_to=object,
             stream=True,
             stream_cls=openai.Stream[object],

@@ -4,8 +4,10 @@ import json
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 import trustme
@@ -549,6 +551,32 @@ def test_a_list_of_models_may_say_odd_things_of_them() -> None:
 def test_a_bad_endpoint_fails_the_check(answer: Scripted, sentence: str) -> None:
     with ScriptedServer(models=answer) as server, pytest.raises(ModelError, match=sentence):
         model(server).check()
+
+
+def test_a_body_without_end_is_not_read_to_its_end() -> None:
+    class Endless(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):  # who asked has hung up
+                while True:
+                    self.wfile.write(b"x" * (1 << 20))
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Endless) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        client = client_of(f"http://127.0.0.1:{server.server_port}/v1", patience=replace(CALM, retries=0))
+        try:
+            for ask in (client.check, lambda: client.sample(QUESTION)):
+                with pytest.raises(ModelError):
+                    ask()
+            assert client.predictability("a", "b") is None
+        finally:
+            server.shutdown()
 
 
 @pytest.mark.parametrize("url", ["localhost:8000", "ftp://host/v1", "", "http://", "http://[::1", "http://host:x/v1"])
