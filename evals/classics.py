@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -28,6 +29,7 @@ from memory.records import Record, Status
 REQUEST = "make the failing tests pass"
 TIMEOUT = 600.0
 """Seconds for one program, far more than the command takes by default."""
+_GRACE = 10.0  # seconds from SIGTERM to SIGKILL
 
 
 class Bug(Record):
@@ -117,12 +119,12 @@ def evaluate(
     return [future.result() for future in futures]
 
 
-def attempt(classic: Classic, command: Sequence[str]) -> Attempt:
+def attempt(classic: Classic, command: Sequence[str], timeout: float = TIMEOUT) -> Attempt:
     """Run `command` on a fresh repository with the program and its tests. Never raises: a failure is an Attempt too."""
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="sleepwright-eval-") as folder:
-            finished = _run(classic, command, Path(folder))
+            finished = _run(classic, command, Path(folder), timeout)
         return _read(classic, finished, time.monotonic() - began)
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
@@ -190,21 +192,27 @@ def as_json(attempts: Sequence[Attempt]) -> dict[str, Any]:
     return {"solved": solved, "total": total, "interval": wilson_interval(solved, total), "attempts": rows}
 
 
-def _run(classic: Classic, command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def _run(classic: Classic, command: Sequence[str], folder: Path, timeout: float) -> subprocess.CompletedProcess[str]:
     repository = folder / classic.name
     start_repository(repository)
     (repository / "program.py").write_text(classic.program, encoding="utf-8")
     (repository / "test_program.py").write_text(classic.tests, encoding="utf-8")
     commit_all(repository, f"{classic.name} and its tests")
-    return subprocess.run(
-        [*command, "--repo", str(repository)],
-        cwd=folder,
-        env={**os.environ, "SLEEPWRIGHT_HOME": str(folder / "home")},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-    )
+    environment = {**os.environ, "SLEEPWRIGHT_HOME": str(folder / "home")}
+    with subprocess.Popen(
+        [*command, "--repo", str(repository)], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            output, errors = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # on which it ends what it has started
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=_GRACE)
+            raise
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def _read(classic: Classic, finished: subprocess.CompletedProcess[str], seconds: float) -> Attempt:

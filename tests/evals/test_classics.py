@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
 
+import psutil
 import pytest
 
 from evals.classics import Attempt, Classic, as_json, attempt, evaluate, load_classics, run_command, tables
@@ -125,6 +126,20 @@ def test_a_command_that_fails_is_an_error_with_its_reason(tmp_path: Path, body: 
     made = attempt(CLASSICS[0], script(tmp_path / "command.py", body))
 
     assert (made.status, made.problem, made.solved) == ("error", problem, False)
+
+
+def test_a_command_that_takes_too_long_ends_with_what_it_has_started(tmp_path: Path) -> None:
+    body = f"""
+import pathlib, signal, subprocess, sys, time
+child = subprocess.Popen(["sleep", "600"])
+signal.signal(signal.SIGTERM, lambda *_: (child.kill(), child.wait(), sys.exit(1)))
+pathlib.Path({str(tmp_path / "child")!r}).write_text(str(child.pid))
+time.sleep(600)
+"""
+    made = attempt(CLASSICS[0], script(tmp_path / "command.py", body), timeout=5)
+
+    assert made.status == "error" and "timed out" in (made.problem or "")
+    assert not psutil.pid_exists(int((tmp_path / "child").read_text()))
 
 
 def test_a_failing_program_ends_nothing_and_the_order_is_kept(tmp_path: Path) -> None:
