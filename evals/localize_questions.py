@@ -100,7 +100,7 @@ def instances(repo: Path, path: Path) -> tuple[list[Question], History]:
     for row in _rows(path):
         if run_git(repo, "cat-file", "-e", f"{row.base_commit}^{{commit}}").status:
             continue
-        held = set(_git(repo, "ls-tree", "-r", "--name-only", row.base_commit).split("\n"))
+        held = set(_git(repo, "ls-tree", "-r", "-z", "--name-only", row.base_commit).split("\0"))
         named = re.findall(r"^--- a/(.+?)\s*$", row.patch, re.MULTILINE)
         right = tuple(dict.fromkeys(name for name in named if name in held and is_source(name)))
         if right:

@@ -66,6 +66,15 @@ def test_instances_are_answered_at_their_base_commit(history: Path, tmp_path: Pa
     assert (question.parent, question.right) == (base, ("printer.py",))
 
 
+def test_a_file_of_an_instance_may_have_any_name(repo: Path, tmp_path: Path) -> None:
+    base = commit(repo, "Add sizes", größe="x = 2\n")
+    patch = "--- a/größe.py\n+++ b/größe.py\n@@ -1 +1 @@\n-x = 2\n+x = 3\n"
+    row = {"instance_id": "one", "base_commit": base, "problem_statement": "The size is wrong", "patch": patch}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    (question,), _ = instances(repo, tmp_path / "rows.jsonl")
+    assert question.right == ("größe.py",)
+
+
 def test_the_command_prints_both_rankings(history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(evaluate, ["localize", "--repo", str(history), "--json", "--out", "kept"])
