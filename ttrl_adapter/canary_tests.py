@@ -20,6 +20,7 @@ from agent.function_view import END, View, parse, repair, units, view_unit
 from agent.mentions import Line
 from agent.probed_run import ProbedRun, probed_run
 from agent.sandbox import Sandbox
+from agent.selection import is_pytest
 from agent.source import Source
 from agent.trial import check_seconds
 from agent.workspace import Repository
@@ -130,7 +131,7 @@ class CanaryTests:
 
     def _command(self, tests: Sequence[str]) -> str:
         """Runs these tests; with all others where the runner cannot be told."""
-        return f"{self.command} {' '.join(map(shlex.quote, tests))}" if "pytest" in self.command else self.command
+        return f"{self.command} {' '.join(map(shlex.quote, tests))}" if is_pytest(self.command) else self.command
 
 
 class _Covered:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,12 @@ def test_an_answer_is_right_where_the_tests_pass_that_the_bug_fails(tests: Canar
         raise AssertionError("what is known is not asked again")
 
     assert tests.examine(canaries, polls, kept[-1], never) == [noticed, harmless, uncovered]
+
+
+def test_a_command_that_is_more_than_a_call_of_pytest_is_run_whole(tests: CanaryTests) -> None:
+    whole = replace(tests, command=f"{COMMAND} -k clamp; exit $?")
+    (noticed,) = whole.examine([NOTICED], [[said(NOTICED, OTHER_FORM, WRONG)]], Examined(), lambda examined: None)
+    assert (understand(OTHER_FORM, noticed).key, noticed.failed) == (PASSED, (key_of(WRONG, NOTICED),))
 
 
 def test_only_the_answers_that_are_given_most_often_are_tried(tests: CanaryTests) -> None:
