@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -187,16 +188,17 @@ def _show_all(folder: Path, worktree: Path, see: See) -> None:
 
 
 def _covered(folder: Path) -> Iterator[tuple[str, int, list[str]]]:
-    """File, line and contexts that ran it, from what every process of the run has saved."""
+    """File, line and contexts that ran it, from what every process of the run has saved, or tests in its name."""
     for path in sorted(folder.glob("coverage.*")):
         data = coverage.CoverageData(basename=str(path))
         try:
             data.read()
             for file in data.measured_files():
                 for line, contexts in data.contexts_by_lineno(file).items():
-                    yield file, line, contexts
-        except CoverageException:
-            continue  # cut by a kill
+                    if isinstance(file, str) and all(isinstance(context, str) for context in contexts):
+                        yield file, line, contexts
+        except (CoverageException, sqlite3.Error, ValueError, TypeError):
+            continue  # cut by a kill, or not coverage's
         finally:
             data.close()
     for path in sorted(folder.glob("traced.*")):

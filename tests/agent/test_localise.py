@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.localise import Localisation, localise
+from agent.probed_run import COVERAGE
 from agent.sandbox import open_sandbox
 
 # Plugins that happen to be installed here would only make each process slower.
@@ -276,6 +277,34 @@ def test_an_interpreter_that_shuts_the_probe_out_leaves_the_output(tmp_path: Pat
     found = run(root, f"PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 {sys.executable} -E -m pytest -q")
     assert found.failing == ("test_calc.py::test_add",)
     assert places(found)[0] == ("calc.py", 6)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE file SET path = NULL",
+        "UPDATE file SET path = CAST(x'ff' AS TEXT)",
+        "UPDATE context SET context = x'ff'",
+        "UPDATE line_bits SET numbits = 'abc'",
+        "UPDATE meta SET value = 'abc' WHERE key = 'has_arcs'",
+    ],
+)
+def test_coverage_that_a_test_writes_is_passed_over(tmp_path: Path, change: str) -> None:
+    writing = f"""
+        import os, sqlite3, sys
+        sys.path.insert(0, {str(COVERAGE.parent)!r})
+        import coverage
+        def test_it():
+            data = coverage.CoverageData(os.path.join(os.environ["SLEEPWRIGHT_PROBE"], "coverage.mine"))
+            data.set_context("mine")
+            data.add_lines({{os.path.abspath("calc.py"): [1]}})
+            data.write()
+            data.close()
+            with sqlite3.connect(os.path.join(os.environ["SLEEPWRIGHT_PROBE"], "coverage.mine")) as file:
+                file.execute({change!r})
+    """
+    files = {"calc.py": CALC, "test_calc.py": CALC_TESTS, "test_it.py": textwrap.dedent(writing)}
+    assert places(run(write(tmp_path, files), PYTEST))[:2] == [("calc.py", 5), ("calc.py", 6)]
 
 
 def test_a_worktree_may_have_a_name_that_is_a_pattern(tmp_path: Path) -> None:
