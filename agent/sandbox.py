@@ -16,8 +16,8 @@ import site
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +40,8 @@ _SET = {
 # In blocks of 512 bytes and in KiB; a lower limit that is set already stays. Where memory runs out, the kernel is to
 # end the command first. Set by the shell: code between fork and exec is unsafe in a process with threads.
 _LIMITS = "{ ulimit -c 0; ulimit -f 4194304; ulimit -d 8388608; echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null"
+# Waits for the end of stdin, then ends the whole group. An orphan at once: no child that the command might wait for.
+_TIED = "exec 3<&0 </dev/null; ( { read _ <&3; kill -KILL 0; } >/dev/null 2>&1 & ); exec 3<&-"
 _TIME_IS_UP = "time is up"
 _TICK = 0.05  # seconds between two looks at the clock and the processes
 _GRACE = 1.0  # seconds from SIGTERM to SIGKILL
@@ -74,13 +76,17 @@ class Sandbox:
         started = time.monotonic()
         output = BoundedOutput()
         isolated = self.name == "bwrap"
-        with nullcontext("/tmp") if isolated else _temporary_folder() as scratch:
-            argv = ["/bin/sh", "-c", f'{_LIMITS}; exec "$0" -c "$1"', shutil.which("bash") or "/bin/sh", command]
+        with (
+            nullcontext("/tmp") if isolated else _temporary_folder() as scratch,
+            nullcontext(subprocess.DEVNULL) if isolated else _lifeline() as stdin,
+        ):
+            begin = _LIMITS if isolated else f"{_LIMITS}; {_TIED}"
+            argv = ["/bin/sh", "-c", f'{begin}; exec "$0" -c "$1"', shutil.which("bash") or "/bin/sh", command]
             home = str(Path.home()) if isolated else scratch
             environment = {"HOME": home, "TMPDIR": scratch, **_environment(cwd, env)}
             if isolated:
                 argv = bubblewrap(cwd, environment.get("PATH", ""), readable, writable) + argv
-            exit_code, timed_out = self._execute(argv, cwd, environment, started + timeout, output)
+            exit_code, timed_out = self._execute(argv, cwd, environment, stdin, started + timeout, output)
         seconds = time.monotonic() - started
         return CommandRun(
             command=command, exit_code=exit_code, output=output.text(), seconds=seconds, timed_out=timed_out
@@ -93,7 +99,13 @@ class Sandbox:
             _signal_group(process, signal.SIGKILL)
 
     def _execute(
-        self, argv: Sequence[str], cwd: Path, environment: Mapping[str, str], deadline: float, output: BoundedOutput
+        self,
+        argv: Sequence[str],
+        cwd: Path,
+        environment: Mapping[str, str],
+        stdin: int,
+        deadline: float,
+        output: BoundedOutput,
     ) -> tuple[int, bool]:
         """The shell's exit code, and whether the time was up."""
         try:
@@ -101,7 +113,7 @@ class Sandbox:
                 argv,
                 cwd=cwd,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -170,6 +182,17 @@ def bwrap_problem() -> str | None:
 
 def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="sleepwright-", ignore_cleanup_errors=True)
+
+
+@contextmanager
+def _lifeline() -> Iterator[int]:
+    """A stdin that ends with our process, however that ends; bubblewrap needs none."""
+    read, write = os.pipe()
+    try:
+        yield read
+    finally:
+        os.close(write)
+        os.close(read)
 
 
 def _environment(cwd: Path, added: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,8 @@
 import os
 import re
 import select
+import shlex
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -201,6 +203,25 @@ def test_an_interrupt_ends_the_command_and_flies_on(tmp_path: Path, lifeline: Li
     with pytest.raises(KeyboardInterrupt):
         open_sandbox("none").run(f"{HOLD} sleep 0.3; kill -INT $PPID; sleep 60", tmp_path, timeout=50)
     assert lifeline.is_cut()
+
+
+def test_a_command_does_not_outlive_our_process(sandbox: Sandbox, tmp_path: Path, lifeline: Lifeline) -> None:
+    command = f"{HOLD} sleep 100 & sleep 100; true"
+    program = f"""
+from pathlib import Path
+from agent.sandbox import Sandbox
+Sandbox({sandbox.name!r}).run({command!r}, Path({str(tmp_path)!r}), timeout=100)
+"""
+    with subprocess.Popen([PYTHON, "-c", program], cwd=Path(__file__).parents[2]) as process:
+        lifeline.wait_until_held()
+        process.kill()
+    assert lifeline.is_cut()
+
+
+@pytest.mark.parametrize("program", ["import os; os.wait()", "import os; os.wait3(0)"])
+def test_a_command_has_no_children_that_it_did_not_start(sandbox: Sandbox, tmp_path: Path, program: str) -> None:
+    run = sandbox.run(f"exec {PYTHON} -c {shlex.quote(program)}", tmp_path, timeout=20)
+    assert "No child processes" in run.output and not run.timed_out
 
 
 def test_stop_ends_what_runs_in_other_threads_and_lets_nothing_start(
