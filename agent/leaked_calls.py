@@ -30,7 +30,7 @@ _OTHER_KEYS = ("id", "type", "call_id", "thought", "index")
 
 _OPENER = re.compile(
     r"(?P<results><tool_response|<\|im_end\|>|<function_results?>)"
-    r"|(?P<tag><tool_call>|<function_call>|<tool_code>|<\|tool_call\|>|<\|python_tag\|>|\[TOOL_CALLS\])"
+    r"|(?P<tag><tool_call>|<function_calls?>|<tool_code>|<\|tool_call\|>|<\|python_tag\|>|<\|START_ACTION\|>|\[TOOL_CALLS\])"
     r"|(?P<named>to=functions\.(?P<harmony>\w+)[^{}\n]{0,100}?(?:<\|message\|>)"
     r"|<｜tool▁call▁begin｜>\s*(?:function\s*<｜tool▁sep｜>\s*)?(?P<deepseek>\w+)\s*(?:<｜tool▁sep｜>)?\s*(?:```json)?"
     r"|<\|tool_call_begin\|>\s*(?:functions\.)?(?P<kimi>\w+)(?::\d+)?\s*<\|tool_call_argument_begin\|>)\s*(?=\{)"

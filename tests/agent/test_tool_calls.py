@@ -39,6 +39,8 @@ LEAKED = {
     "no opener, after words": f"I look around. {J}</tool_call>",
     "no closer": f"<tool_call>\n{J}",
     "another opener for a closer": f"<tool_call>\n{J}\n<tool_call>",
+    "a list after cohere's tag": f'<|START_ACTION|>[{{"tool_call_id": "0", {J[1:]}]<|END_ACTION|>',
+    "python after olmo's tag": '<function_calls>\nbash(command="ls -la")\n</function_calls>',
     "a fence within the tag": f"<tool_call>\n```json\n{J}\n```\n</tool_call>",
     "the tag within a fence": f"```xml\n<tool_call>\n{J}\n</tool_call>\n```",
     "fenced json": f"```json\n{J}\n```",
