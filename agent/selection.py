@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
 MOST_LEFT_OUT = 200
-_SHELL = re.compile(r"[;&|<>\n`]|\$\(")
+_SHELL = re.compile(r"[;&|<>\n`]|\$\(|^\s*\(")
 _PYTEST = ("pytest", "py.test")
 _SELECTING = ("--deselect", "--ignore")
 _VALUELESS = re.compile(r"-[qvxsl]+")

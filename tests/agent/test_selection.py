@@ -70,5 +70,6 @@ def test_the_whole_command_without_some_tests_is_part_of_it() -> None:
 
 def test_pytest_is_known_by_its_name_and_by_having_the_line_for_itself() -> None:
     assert is_pytest("pytest") and is_pytest("/usr/bin/py.test -q") and is_pytest("env A=1 python -m pytest")
-    assert not is_pytest("pytest && true") and not is_pytest("tox") and not is_pytest("pytest 'open")
+    assert not is_pytest("pytest && true") and not is_pytest(" (pytest -q)") and is_pytest("pytest -k '(a or b)'")
+    assert not is_pytest("tox") and not is_pytest("pytest 'open")
     assert names_tests("pytest -q tests") and not names_tests("pytest -q")
