@@ -61,20 +61,19 @@ class Listener:
 
     def read_whole(self, request: BackgroundRequest) -> bytes | None:
         """The body of a response; None where the run ends before. Raises Failure."""
-        data, heard = bytearray(), time.monotonic()
+        data, end = bytearray(), time.monotonic() + self.patience.first_token
         while True:
             match request.next_event(TICK):
                 case bytes() as more:
                     data += more
-                    heard = time.monotonic()
                     if len(data) > LARGEST:
                         raise Failure(f"{self.url} sent more than {LARGEST} bytes.", retry=False)
                 case Ended():
                     return bytes(data)
                 case NoResponse() | CutOff() as cut:
                     raise self.broken(cut)
-            if time.monotonic() - heard > self.patience.first_token:
-                raise Failure(f"{self.url} did not answer for {self.patience.first_token:g} s.", retry=False)
+            if time.monotonic() > end:
+                raise Failure(f"{self.url} did not answer within {self.patience.first_token:g} s.", retry=False)
             if not self.goes_on(Live(0, 0)):
                 return None
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from threading import Event
 from typing import Any, NamedTuple, Self, cast
 from urllib.parse import urlsplit
@@ -96,9 +97,11 @@ class OpenAIModel:
 
     def check(self) -> Served:
         """Ask which models there are. Raises ModelError where the endpoint is dead or refuses us."""
+        # A list is short: who has sent a part of it after so long is no endpoint to work with.
+        patience = replace(self._patience, first_token=3 * self._patience.connect)
         request = BackgroundRequest(self._list_models)
         try:
-            data = Listener(self.url, self._patience, lambda live: True, self._broken).read_whole(request) or b""
+            data = Listener(self.url, patience, lambda live: True, self._broken).read_whole(request) or b""
             return served(self.url, self.name, data.decode("utf-8", "replace"))
         except Failure as failure:
             if failure.status in (404, 405, 501):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 import trustme
@@ -329,6 +329,24 @@ def test_an_endpoint_that_takes_the_connection_and_says_nothing_fails_the_check(
     with ScriptedServer(models=Scripted(silence=30)) as server:
         with pytest.raises(ModelError, match="takes the connection but does not answer"):
             client_of(server.url, patience=Patience(connect=0.3)).check()
+
+
+@pytest.mark.parametrize("beginning", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n"], ids=["head", "body"])
+def test_an_endpoint_that_sends_its_list_byte_by_byte_fails_the_check(beginning: bytes) -> None:
+    def trickle(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):  # who asked has hung up
+            connection.sendall(beginning)
+            while not over.wait(0.02):
+                connection.sendall(b"x")
+
+    over = Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=trickle, args=(server,), daemon=True).start()
+        client = client_of(f"http://127.0.0.1:{server.getsockname()[1]}/v1", patience=Patience(connect=0.5))
+        with pytest.raises(ModelError, match="did not answer within 1.5 s"):
+            client.check()
+        over.set()
 
 
 def test_a_connection_that_was_dropped_while_idle_is_made_anew() -> None:
