@@ -1,4 +1,4 @@
-"""Files that a text mentions: by their path or module, or by a rare name that they define."""
+"""Files that a text mentions: by their path or module, by a rare name that they define, or by the area of a line."""
 
 import re
 from collections import defaultdict
@@ -10,6 +10,7 @@ _RARE = 3  # files that may define a name that counts as a mention
 _LONGEST = 400  # characters of a name; a longer one is data, and has too many beginnings and ends to be tried
 _NAMED = 0.35  # beside 1 for a path or module
 _NAME = re.compile(r"[A-Za-z_][\w./-]*\w")
+_AREA = re.compile(r"\W*(\w[\w./-]*(?:, ?[\w./-]+)*)(?:\(([\w./, -]+)\))?[*`]*!?:[*`]* +(?=\S)")
 
 
 def mentioned_files(text: str, files: Mapping[str, FileText]) -> dict[str, float]:
@@ -29,6 +30,26 @@ def mentioned_files(text: str, files: Mapping[str, FileText]) -> dict[str, float
         for path in found:
             scores[path] = max(scores.get(path, 0.0), 1.0 / len(found))
     return scores
+
+
+def files_of_areas(text: str, files: Iterable[str]) -> dict[str, float]:
+    """1 for the files and folders that a line begins with: `memory: …`, `fix(api): …`, `a/b, c: d: …`."""
+    areas = {area for line in text.split("\n") for area in _areas(line[:_LONGEST])}
+    return {path: 1.0 for path in files if not areas.isdisjoint(_parts(path))} if areas else {}
+
+
+def _areas(line: str) -> Iterator[str]:
+    position = 0
+    while found := _AREA.match(line, position):
+        position = found.end()
+        for name in re.split(r"[, ]+", f"{found[1]},{found[2] or ''}"):
+            yield name.strip("./-").lower().replace("-", "_")
+
+
+def _parts(path: str) -> Iterator[str]:
+    """`a/b/c.py`: a, a/b, a/b/c, b, b/c, c."""
+    parts = (path.rpartition(".")[0] or path).lower().replace("-", "_").split("/")
+    return ("/".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, len(parts) + 1))
 
 
 def _shorter(name: str) -> Iterator[str]:

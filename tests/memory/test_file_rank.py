@@ -6,7 +6,7 @@ import pytest
 
 from memory.file_rank import PastCommit, by_text, rank_files, weighted_words
 from memory.file_text import FileText
-from memory.mentioned_files import mentioned_files
+from memory.mentioned_files import files_of_areas, mentioned_files
 from memory.words import words
 
 FILES = {
@@ -86,6 +86,39 @@ def test_a_long_file_is_found_by_one_of_its_functions() -> None:
     assert next(iter(rank_files("parse the timezone offset of a text", files, ()))) == "long.py"
 
 
+def test_what_stands_at_the_top_of_a_file_says_what_it_is_for() -> None:
+    opening = '"""{} go here every single day."""\n\ndef last(right):\n    return {}\n'
+    files = {
+        "a.py": FileText.of(opening.format("Accounts", "invoices")),
+        "b.py": FileText.of(opening.format("Invoices", "accounts")),
+    }
+    assert list(rank_files("invoices", files, ())) == ["b.py", "a.py"]
+
+
+def test_a_line_that_begins_with_a_folder_is_about_its_files() -> None:
+    files = {folder + "/load.py": FileText.of("def load(path):\n    return path\n") for folder in ("agent", "cache")}
+    assert next(iter(rank_files("load\n\ncache: no agent", files, ()))) == "cache/load.py"
+    assert next(iter(rank_files("load\n\nagent: no cache", files, ()))) == "agent/load.py"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("memory: recall is slow", ["memory/notes.py", "web_ui/memory.py"]),
+        ("- **Memory**: recall is slow", ["memory/notes.py", "web_ui/memory.py"]),
+        ("fix(web-ui)!: a button", ["web_ui/memory.py"]),
+        ("web: memory/notes: gone", ["memory/notes.py"]),
+        ("web, src/agent: gone", ["src/agent/run.py"]),
+        ("memory:1: in run", []),
+        ("in memory, run is: slow", []),
+        ("https://memory: slow", []),
+    ],
+)
+def test_areas_are_folders_and_files_at_the_beginning_of_a_line(line: str, found: list[str]) -> None:
+    files = ["memory/notes.py", "web_ui/memory.py", "src/agent/run.py"]
+    assert list(files_of_areas(f"A title\n{line}", files)) == found
+
+
 def test_the_first_line_says_most_and_trailers_say_nothing() -> None:
     asked = weighted_words("Fix totals\n\nbody words\n\nSigned-off-by: Zoe <z@example.org>\nhttps://example.org/x")
     assert asked["totals"] == 2 and asked["body"] == 1 and "zoe" not in asked and "example" not in asked
@@ -99,3 +132,5 @@ def test_where_nothing_matches_nothing_is_ranked() -> None:
 @pytest.mark.timeout(20)
 def test_data_in_a_question_takes_no_time() -> None:
     assert not mentioned_files("a/" * 50_000 + "a." * 50_000, {"pkg/mod.py": FileText.of("x = 1\n")})
+    for data in ("_" * 500_000, "a, " * 200_000, "a: " * 200_000, "-" * 500_000 + ": x"):
+        assert not files_of_areas(data, ["pkg/mod.py"])
