@@ -241,8 +241,6 @@ def test_a_run_goes_on_after_an_interruption_and_repeats_only_what_was_cut(
             assert process.returncode == 130 and f"sleepwright run --resume {id}" in json.loads(out)["error"]
         (tmp_path / "again").touch()
         go_on.set()
-        if cut == "command" and number == signal.SIGKILL:
-            (tmp_path / "never").write_text("\n")  # lets the orphan go
         found = ran(resume_words(repo, id, "--yes"))
     assert (found.code, found.json["status"], found.json["experience_id"]) == (0, "passed", id)
     files = {"calc.py", "extra.txt"} | ({"copy"} if cut == "command" else set())
