@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from keyword import iskeyword
 from pathlib import Path
@@ -30,7 +30,7 @@ def weights() -> dict[str, float]:
     return found
 
 
-@cache
+@lru_cache(4096)  # the lines of a unit are asked for again and again, each change once
 def words_of(line: str) -> tuple[str, ...]:
     """Names, numbers, texts and operators of a line in normal form."""
     return tuple(_WORD.findall(line))
@@ -42,6 +42,9 @@ class Surroundings:
     def __init__(self, lines: Sequence[str], line: int) -> None:
         words = [words_of(text) for text in lines]
         self._old = words[line]
+        self._head = self._old[0] if self._old and iskeyword(self._old[0]) else "="
+        self._bound = _bound(self._old)
+        self._old_twins = tuple(_twins("old", self._old))
         self._line = line
         self._before = frozenset(words[line - 1]) if line else frozenset()
         self._after = frozenset(words[line + 1]) if line + 1 < len(words) else frozenset()
@@ -74,7 +77,7 @@ class Surroundings:
         yield kind
         template = kind.partition(":")[0]
         old = self._old
-        if old and not iskeyword(old[0]) and "(" not in old and "=" not in old:
+        if old and self._head == "=" and "(" not in old and "=" not in old:
             yield f"no effect: {template}"
         if template == "move":
             yield from self._moved(kind)
@@ -86,7 +89,7 @@ class Surroundings:
         tail = next((i for i in range(most) if old[-1 - i] != new[-1 - i]), most)
         gone, come = old[head : len(old) - tail], new[head : len(new) - tail]
         kept = old[:head] + old[len(old) - tail :]
-        yield f"{template} in {old[0] if old and iskeyword(old[0]) else '='}"
+        yield f"{template} in {self._head}"
         yield f"{template} {len(come) - len(gone):+}"
         yield from self._change("old", gone, come, head, kept)
         yield from self._change("new", come, gone, head, kept)
@@ -95,8 +98,8 @@ class Surroundings:
         yield from self._seams("new", come, *frame)
         if text in self._others:
             yield "new line stands elsewhere"
-        yield from self._twins("old", old)
-        yield from self._twins("new", new)
+        yield from self._old_twins
+        yield from _twins("new", new)
 
     def _change(
         self, side: str, words: Sequence[str], others: Sequence[str], head: int, kept: Sequence[str]
@@ -119,7 +122,7 @@ class Surroundings:
                     yield f"{what} in the line before"
                 if word in self._after:
                     yield f"{what} in the line after"
-                if head < _bound(self._old):
+                if head < self._bound:
                     yield f"{what} assigned, later read {_some(self._later[word])}"
                 if self._old[max(0, head - 2) : head] == (word, "="):
                     yield f"{what} like its keyword"
@@ -134,26 +137,27 @@ class Surroundings:
         if len(words) == 1:
             yield f"{side} between {min(self._triples[row[1:4]], 2)}"
 
-    def _twins(self, side: str, row: Sequence[str]) -> Iterator[str]:
-        """The same name on both sides of an operator; a number before a comparison."""
-        for one, operator, other in zip(row, row[1:], row[2:], strict=False):
-            if one == other and _sort(one) == "name" and _sort(operator) is None and operator not in "([{,.:":
-                yield f"{side} same on both sides"
-            if operator in ("<", ">", "<=", ">=", "==", "!=") and _sort(one) == "number":
-                yield f"{side} number first"
-
     def _moved(self, kind: str) -> Iterator[str]:
         """Of a line that goes, or to another depth."""
         old = self._old
-        yield f"{kind} {old[0] if old and iskeyword(old[0]) else '='}"
-        names = [word for word in old[_bound(old) :] if _sort(word) == "name"]
+        yield f"{kind} {self._head}"
+        names = [word for word in old[self._bound :] if _sort(word) == "name"]
         if any(word in self._before for word in names):
             yield f"{kind} reads of the line before"
         if any(self._first.get(word) == self._line - 1 for word in names):
             yield f"{kind} reads what is new in the line before"
-        targets = [word for word in old[: _bound(old)] if _sort(word) == "name"]
+        targets = [word for word in old[: self._bound] if _sort(word) == "name"]
         if targets:
             yield f"{kind} assigned, later read {_some(max(self._later[word] for word in targets))}"
+
+
+def _twins(side: str, row: Sequence[str]) -> Iterator[str]:
+    """The same name on both sides of an operator; a number before a comparison."""
+    for one, operator, other in zip(row, row[1:], row[2:], strict=False):
+        if one == other and _sort(one) == "name" and _sort(operator) is None and operator not in "([{,.:":
+            yield f"{side} same on both sides"
+        if operator in ("<", ">", "<=", ">=", "==", "!=") and _sort(one) == "number":
+            yield f"{side} number first"
 
 
 def _bound(row: Sequence[str]) -> int:
@@ -170,7 +174,7 @@ def _bound(row: Sequence[str]) -> int:
     return 0
 
 
-@cache
+@lru_cache(4096)
 def _sort(word: str) -> str | None:
     if word.isidentifier():
         return None if iskeyword(word) else "name"
