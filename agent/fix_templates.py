@@ -292,8 +292,8 @@ def call(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
         raised = (f for f in names.functions if f.endswith(("Error", "Exception")))
         yield from ((slot, ast.Call(_name(e), [node], [])) for e in dict.fromkeys((*raised, *_EXCEPTIONS)))
         return
+    functions = dict.fromkeys((*names.functions[:MOST_NAMES], *_WRAPPERS))
     if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.List | ast.Tuple | ast.Dict) and slot.field == "value":
-        functions = dict.fromkeys((*names.functions[:MOST_NAMES], *_WRAPPERS))
         yield from ((slot, ast.Call(_name(function), [node], [])) for function in functions)
     if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.BinOp):
         return
@@ -301,8 +301,7 @@ def call(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
         yield slot, ast.Call(node, [], [])
     for method in dict.fromkeys((*names.methods[:MOST_NAMES], *_METHODS)):
         yield slot, ast.Call(ast.Attribute(node, method, ast.Load()), [], [])
-    for function in dict.fromkeys((*names.functions[:MOST_NAMES], *_WRAPPERS)):
-        yield slot, ast.Call(_name(function), [node], [])
+    yield from ((slot, ast.Call(_name(function), [node], [])) for function in functions)
 
 
 def subscript(node: ast.AST, slot: Slot, names: Names) -> Iterator[Change]:
