@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import psutil
+
 from agent.scripted_server import Body, Scripted, ScriptedServer, call
 from evals.charts import Chart, Series
 from evals.repositories import commit_all, start_repository
@@ -209,17 +211,11 @@ def _calling(name: str, arguments: dict[str, str], turn: int) -> Scripted:
 
 def _cpu_of(pid: int) -> float:
     """CPU seconds of a process and of all that it has started, whether it runs or has ended."""
-    children: dict[int, list[int]] = {}
-    ticks: dict[int, int] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has just ended
-            # After the name, which may hold anything: state, parent, and further on its own ticks and its children's.
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            children.setdefault(int(fields[1]), []).append(int(folder.name))
-            ticks[int(folder.name)] = sum(map(int, fields[11:15]))
-    if pid not in ticks:
+    if sys.platform != "linux":
         raise UserError("The CPU seconds of other processes are read from /proc, which only Linux has.")
-    family = [pid]
-    for member in family:
-        family += children.get(member, [])
-    return sum(map(ticks.__getitem__, family)) / os.sysconf("SC_CLK_TCK")
+    process = psutil.Process(pid)
+    seconds = 0.0
+    for member in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            seconds += sum(member.cpu_times()[:4])  # user, system, and both of its children that have ended
+    return seconds
