@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,14 +37,21 @@ class Place(NamedTuple):
         return self.repository.git("cat-file", "blob", f"{self.trees.keep()}:{path}")
 
 
-@pytest.fixture
-def place(repo: Path, tmp_path: Path) -> Iterator[Place]:
+@contextmanager
+def placed(repo: Path, tmp_path: Path) -> Iterator[Place]:
+    """A worktree of the repository as it is now."""
     repository = Repository.open(repo)
     with (
         repository.worktree(repository.snapshot(), tmp_path / "worktrees") as worktree,
         StepTrees(repository, worktree) as trees,
     ):
         yield Place(repository, worktree, trees)
+
+
+@pytest.fixture
+def place(repo: Path, tmp_path: Path) -> Iterator[Place]:
+    with placed(repo, tmp_path) as place:
+        yield place
 
 
 CHANGES = {
@@ -128,14 +136,9 @@ def test_line_ends_are_those_that_git_gives_them(repo: Path, tmp_path: Path) -> 
     git(repo, "add", "old.txt")
     git(repo, "commit", "--quiet", "--message", "CRLF")
     git(repo, "config", "core.autocrlf", "true")
-    repository = Repository.open(repo)
-    with (
-        repository.worktree(repository.snapshot(), tmp_path / "worktrees") as worktree,
-        StepTrees(repository, worktree) as trees,
-    ):
-        place = Place(repository, worktree, trees)
-        (worktree / "old.txt").write_bytes(b"a\r\nb\r\nc\r\n")
-        (worktree / "new.txt").write_bytes(b"a\r\n")
+    with placed(repo, tmp_path) as place:
+        (place.worktree / "old.txt").write_bytes(b"a\r\nb\r\nc\r\n")
+        (place.worktree / "new.txt").write_bytes(b"a\r\n")
         assert (place.read("old.txt"), place.read("new.txt")) == (b"a\r\nb\r\nc\r\n", b"a\n")
 
 
@@ -170,16 +173,11 @@ def test_modes_do_not_count_where_git_is_told_so(place: Place) -> None:
 
 def test_a_sparse_checkout_loses_nothing(repo: Path, tmp_path: Path) -> None:
     git(repo, "sparse-checkout", "set", "docs")
-    repository = Repository.open(repo)
-    with (
-        repository.worktree(repository.snapshot(), tmp_path / "worktrees") as worktree,
-        StepTrees(repository, worktree) as trees,
-    ):
-        place = Place(repository, worktree, trees)
-        (worktree / "tests").mkdir(exist_ok=True)
-        (worktree / "tests" / "new.py").write_text("new\n")
+    with placed(repo, tmp_path) as place:
+        (place.worktree / "tests").mkdir(exist_ok=True)
+        (place.worktree / "tests" / "new.py").write_text("new\n")
         assert {"tests/test_calc.py", "tests/new.py"} <= place.paths()
-        assert repository.tree(worktree) == trees.keep()
+        assert place.repository.tree(place.worktree) == place.trees.keep()
 
 
 def test_submodules_are_kept_as_the_index_names_them(repo: Path, tmp_path: Path) -> None:
@@ -188,16 +186,12 @@ def test_submodules_are_kept_as_the_index_names_them(repo: Path, tmp_path: Path)
     add = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", tmp_path / "library")
     git(repo, *add, "library")
     git(repo, "commit", "--quiet", "--message", "submodule")
-    repository = Repository.open(repo)
-    with (
-        repository.worktree(repository.snapshot(), tmp_path / "worktrees") as worktree,
-        StepTrees(repository, worktree) as trees,
-    ):
-        (worktree / "library").rmdir()
-        git(worktree, *add, "second")
-        kept = trees.keep()
+    with placed(repo, tmp_path) as place:
+        (place.worktree / "library").rmdir()
+        git(place.worktree, *add, "second")
+        kept = place.trees.keep()
         assert git(repo, "ls-tree", kept, "library", "second").count("160000 commit") == 2
-        assert repository.tree(worktree) == kept
+        assert place.repository.tree(place.worktree) == kept
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
