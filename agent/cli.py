@@ -20,6 +20,7 @@ try:
 
     import click
 
+    from agent.deferred import defer_packages
     from memory.errors import UserError
 except KeyboardInterrupt:  # nothing has begun: an import that was cut is nothing to show
     sys.exit(130)
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None, proposer: object = None) -> NoR
     """Run the command line and exit with its code; `proposer` takes the place of the one that the options name."""
     # Starting makes many objects and hardly any garbage: looking for it all the time is a seventh of the start.
     gc.set_threshold(100_000, 50, 100)
+    defer_packages()
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None where the shell closed it
