@@ -37,6 +37,8 @@ from memory.records import Experience, Task
 
 MOST_CHECKS = 8
 """Side by side; more would fight for memory."""
+TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2")
+"""Set for somebody's other programs, they would make langgraph send the task, the code and the patches to a service."""
 
 
 class Node(Protocol):
@@ -50,6 +52,8 @@ def solve(task: Task, context: AgentContext) -> Experience:
 
     Raises ModelError where the model fails, RepositoryError, and KeyboardInterrupt after an interrupt of the deadline.
     """
+    for name in TRACING:
+        os.environ.pop(name, None)
     final = _graph.invoke(
         {"task": task, "began": time.monotonic() - _seconds_before(context)},
         {"max_concurrency": min(_processors(), MOST_CHECKS)},

@@ -3,7 +3,9 @@
 import json
 import os
 import pty
+import select
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -123,6 +125,17 @@ def test_any_terminal_can_show_a_result(scripted: list[str], repo: Path, setting
     (repo / "calc.py").write_text((repo / "calc.py").read_text().replace("\n\n\n", "\n    # größer als 日本\n\n", 1))
     done = subprocess.run([*scripted, *run_words(repo)], capture_output=True, env={**os.environ, **settings})
     assert done.returncode == 0 and b"+    return a + b" in done.stdout and b"Error" not in done.stderr
+
+
+@pytest.mark.parametrize("setting", ["LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2", "LANGCHAIN_TRACING"])
+def test_a_run_is_traced_at_no_service(setting: str, scripted: list[str], repo: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as service:
+        url = f"http://127.0.0.1:{service.getsockname()[1]}"
+        tracing = {setting: "true", "LANGSMITH_ENDPOINT": url, "LANGSMITH_API_KEY": "for another program"}
+        done = subprocess.run(
+            [*scripted, *run_words(repo)], env={**os.environ, **tracing}, capture_output=True, timeout=60
+        )
+        assert done.returncode == 0 and not select.select([service], [], [], 0)[0], "nobody has connected"
 
 
 def test_a_closed_pipe_is_no_reason_to_complain(scripted: list[str], repo: Path) -> None:
