@@ -1,6 +1,7 @@
 """The study of pass@k, from kept samples alone. What is said, and how it was fixed beforehand:
 
-- an adapter *samples more efficiently* where its pass@1 is above the base's;
+- an adapter *samples more efficiently* where its pass@1 is above the base's, by more than the noise: the 95 % bootstrap
+  interval of the difference, paired over the exercises, is above zero; *less efficiently* where it is below;
 - it *can do more* only where its pass@kmax on held-out exercises is above the base's, both intervals apart;
 - an exercise is *new* where the base solved it never, also when asked four times as often.
 Everything is of the last checkpoint; none is chosen by its result.
@@ -130,7 +131,7 @@ def _capacity(rows: Sequence[Studied], pairs: Sequence[tuple[str, str]], most: i
         crossing = None if arm == BASE else crossover(base, mine, most)
         ballots = [r.ballot for r in mine.values()]
         covered = [sum(b.right >= tau * b.samples for b in ballots) / len(ballots) for tau in COVER]
-        claim = "" if arm == BASE else _claim(one, curve_mean(base, 1), ends, base_ends)
+        claim = "" if arm == BASE else _claim(base, mine, ends, base_ends)
         lines.append((
             split, arm, one, interval.low, interval.high, far, ends.low, ends.high, base_far - one,
             "" if arm == BASE else "none" if crossing is None else str(crossing),
@@ -155,10 +156,17 @@ def _capacity(rows: Sequence[Studied], pairs: Sequence[tuple[str, str]], most: i
     )
 
 
-def _claim(one: float, base_one: float, far: Interval, base_far: Interval) -> str:
+def _claim(base: Mapping[str, Studied], mine: Mapping[str, Studied], far: Interval, base_far: Interval) -> str:
     if far.low > base_far.high:
         return "can do more"
-    return "samples more efficiently" if one > base_one else "no gain"
+    gains: dict[str, list[float]] = {}
+    for name, row in mine.items():
+        gain = row.ballot.right / row.ballot.samples - base[name].ballot.right / base[name].ballot.samples
+        gains.setdefault(row.poll.exercise, []).append(gain)
+    low, high = bootstrap_mean([sum(every) / len(every) for every in gains.values()])
+    if low > 0:
+        return "samples more efficiently"
+    return "samples less efficiently" if high < 0 else "inside the noise"
 
 
 def _sets(rows: Sequence[Studied], pairs: Sequence[tuple[str, str]], task: str) -> Table:

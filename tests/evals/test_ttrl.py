@@ -134,6 +134,21 @@ def test_the_study_has_all_its_tables() -> None:
     assert found["capacity"].shown[1][-1] == "samples more efficiently"
 
 
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [
+        ((3, 3, 3, 3), "samples more efficiently"),
+        ((3, 1, 3, 1), "inside the noise"),
+        ((0, 1, 0, 0), "samples less efficiently"),
+    ],
+)
+def test_an_arm_is_said_to_be_better_only_outside_of_the_noise(right: tuple[int, ...], said: str) -> None:
+    base = [studied(BASE, name, 2) for name in "abcd"]
+    rows = [*base, *(studied("TTRL", name, number) for name, number in zip("abcd", right, strict=True))]
+    [capacity] = [table for table in study(rows, "repair") if table.name == "capacity"]
+    assert capacity.shown[1][-1] == said
+
+
 def test_an_arm_under_way_is_compared_on_what_it_was_asked() -> None:
     asked_one = [row for row in STUDIED if row.arm == BASE or row.poll.exercise == "a"]
     [capacity] = [table for table in study(asked_one, "repair") if table.name == "capacity"]
