@@ -76,6 +76,7 @@ def _attempt_all(
 
 @click.command()
 @click.option("--count", type=click.IntRange(min=1), default=500, show_default=True, help="Functions.")
+@click.option("--of-classics", is_flag=True, help="The programs of `eval classics` instead.")
 @click.option("--marks", type=click.IntRange(1, 10), default=3, show_default=True, help="Marked lines per function.")
 @click.option("--samples", type=click.IntRange(min=1), default=64, show_default=True, help="Answers per function.")
 @click.option("--temperature", type=click.FloatRange(min=0.05), help="[default: the command's]")
@@ -91,6 +92,7 @@ def _attempt_all(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, every function in it.")
 def repair(
     count: int,
+    of_classics: bool,
     marks: int,
     samples: int,
     temperature: float | None,
@@ -101,18 +103,29 @@ def repair(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """One-line bugs in functions of packages that the embedded policy never saw: pass@k and majority.
+    """One-line bugs in functions of packages, or in programs, that the embedded policy never saw: pass@k and majority.
 
     The faulty line is among the marked ones; right is what gives the original function back.
     """
     from agent.policy import SHIPPED, Policy
     from evals import repair as bench
+    from evals.classics import load_classics
     from evals.run_folder import RunConfig, RunFolder
 
-    cases = bench.make_cases(bench.fetch_held_out(Path(wheels)), count, marks, seed)
+    if of_classics:
+        cases = bench.classic_cases(load_classics(), marks, seed)
+    else:
+        cases = bench.make_cases(bench.fetch_held_out(Path(wheels)), count, marks, seed)
     given = {"temperature": temperature, "template_share": templates}
     sampling = bench.Sampling(samples=samples, seed=seed, **{k: v for k, v in given.items() if v is not None})
-    options = {"count": count, "marks": marks, "samples": samples, **given, "model": model}
+    options = {
+        "count": len(cases),
+        "of_classics": of_classics,
+        "marks": marks,
+        "samples": samples,
+        **given,
+        "model": model,
+    }
     config = RunConfig.of("repair", label=Path(model).name if model else "shipped", options=options, seeds=[seed])
     folder = RunFolder.begin(out or new_folder("repair"), config)
     repairs = []

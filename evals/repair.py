@@ -1,6 +1,7 @@
 """How often does the embedded policy repair a one-line bug in a function of a package that it never saw?
 
-Functions of the packages in data/held_out.txt, each with one generated bug; the faulty line is among the marked ones.
+Functions of the packages in data/held_out.txt, each with one generated bug, or the small programs of classics.py with
+theirs; the faulty line is among the marked ones.
 An answer is right when it gives the original function back: stricter than tests, which would pass other repairs too.
 """
 
@@ -20,10 +21,11 @@ from agent.function_view import END, MARKS, answer, prompt, read_answer
 from agent.policy import Policy
 from agent.ranked_answers import TEMPERATURE, TEMPLATE_SHARE, Asked, complete
 from evals.charts import Chart, Series
+from evals.classics import Classic
 from evals.tables import Column, Table
 from memory.records import Record
-from ttrl_adapter.bugs import Bug, break_function
-from ttrl_adapter.corpus import read_functions
+from ttrl_adapter.bugs import Bug, break_function, difference
+from ttrl_adapter.corpus import read_functions, units_of
 from ttrl_adapter.gate import pass_at_k
 
 
@@ -96,9 +98,26 @@ def make_cases(wheels: Sequence[Path], count: int, marks: int, seed: int) -> lis
         bug = break_function(text, rng)
         if bug is None or len(cases) == count:
             continue
-        others = [i for i, line in enumerate(bug.broken) if i != bug.line and not line.strip().startswith("else")]
-        cases.append(Case(bug, tuple(sorted([bug.line, *rng.sample(others, min(marks - 1, len(others)))]))))
+        cases.append(_marked(bug, marks, rng))
     return cases
+
+
+def classic_cases(classics: Sequence[Classic], marks: int, seed: int) -> list[Case]:
+    """The same of the programs of classics.py, whose bugs were written by hand: those within one function."""
+    rng = random.Random(seed)
+    cases = []
+    for classic in classics:
+        right, wrong = (list(units_of(text, frozenset())) for text in (classic.fixed_program, classic.program))
+        changed = [(r, w) for r, w in zip(right, wrong, strict=True) if r != w]
+        if len(changed) == 1:
+            bug = difference(classic.bug.kind, *(text.split("\n") for text in changed[0]))
+            cases += [_marked(bug, marks, rng)] if bug else []
+    return cases
+
+
+def _marked(bug: Bug, marks: int, rng: random.Random) -> Case:
+    others = [i for i, line in enumerate(bug.broken) if i != bug.line and not line.strip().startswith("else")]
+    return Case(bug, tuple(sorted([bug.line, *rng.sample(others, min(marks - 1, len(others)))])))
 
 
 @dataclass(frozen=True)

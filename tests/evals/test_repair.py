@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent.policy import Policy
-from evals.repair import Case, Repair, Sampling, make_cases, measure, rates, scores, table
+from evals.classics import load_classics
+from evals.repair import Case, Repair, Sampling, classic_cases, make_cases, measure, rates, scores, table
 
 SOURCE = """\
 def mean(values, default):
@@ -43,6 +44,14 @@ def test_a_case_marks_the_faulty_line_among_others(wheel: Path) -> None:
 
 def test_the_same_seed_makes_the_same_cases(wheel: Path) -> None:
     assert make_cases([wheel], 2, 3, 5) == make_cases([wheel], 2, 3, 5)
+
+
+def test_a_classic_is_a_case_where_its_bug_lies_in_one_function() -> None:
+    classics = load_classics()
+    cases = classic_cases(classics, 3, 0)
+    assert len(cases) >= 50 and all(case.bug.line in case.marked for case in cases)
+    [case] = classic_cases([classic for classic in classics if classic.name == "calculator"], 3, 0)
+    assert [line.strip() for line in case.bug.fixed] == ["value -= self.term()"]
 
 
 def test_every_sample_of_the_shipped_policy_is_counted(wheel: Path) -> None:
