@@ -15,6 +15,7 @@ from memory.cli_options import json_option
 @click.option("--arm", "arms", multiple=True, metavar="NAME", help="Only these, beside the base. Repeatable.")
 @click.option("--adapted", type=click.IntRange(min=8), default=128, show_default=True, help="Exercises learnt from.")
 @click.option("--held-out", type=click.IntRange(min=8), default=128, show_default=True, help="Exercises asked.")
+@click.option("--epochs", type=click.FloatRange(min=0.1), help="Of the repair task.  [default: 4]")
 @click.option("--canaries", type=click.IntRange(min=8), default=64, show_default=True, help="Exercises of the gate.")
 @click.option(
     "--wheels", type=click.Path(file_okay=False, path_type=Path), help="The held-out packages.", default="runs/held-out"
@@ -35,6 +36,7 @@ def ttrl(
     arms: tuple[str, ...],
     adapted: int,
     held_out: int,
+    epochs: float | None,
     canaries: int,
     wheels: Path,
     source: Path | None,
@@ -49,7 +51,7 @@ def ttrl(
     from evals import ttrl as bench
     from evals.errors import NoAnswers
     from evals.run_folder import RunConfig, RunFolder
-    from evals.ttrl_tasks import Size, repair, sorting
+    from evals.ttrl_tasks import EPOCHS, Size, repair, sorting
 
     def tell(text: str) -> None:
         click.echo(text, err=True)
@@ -64,7 +66,7 @@ def ttrl(
     else:
         size = Size(adapted, held_out, canaries)
         numbers = tuple(range(first_seed, first_seed + seeds))
-        options = {"task": task, "adapted": adapted, "held_out": held_out, "canaries": canaries}
+        options = {"task": task, "adapted": adapted, "held_out": held_out, "canaries": canaries, "epochs": epochs}
         config = RunConfig.of("ttrl", task, options, {"arms": list(chosen)}, numbers)
         folder = RunFolder.begin(out or run_cli.new_folder("ttrl"), config, continues=True)
         for seed in numbers:
@@ -73,7 +75,7 @@ def ttrl(
             made = (
                 sorting(place / f"sorting-{seed}", size, seed, tell)
                 if task == "sorting"
-                else repair(place / f"repair-{seed}", wheels, size, seed, tell)
+                else repair(place / f"repair-{seed}", wheels, size, seed, tell, epochs or EPOCHS)
             )
             bench.run_seed(made, chosen, seed, folder, place, tell)
     asked = bench.read_asked(folder)

@@ -12,13 +12,15 @@ from evals.repair import fetch_held_out
 from evals.run_folder import write_whole
 from ttrl_adapter.corpus import read_functions
 from ttrl_adapter.policies import LocalPolicies
-from ttrl_adapter.pool import MOST_PROMPT_TOKENS, distinct, exercise_id, self_made
+from ttrl_adapter.pool import MOST_BUGS, MOST_PROMPT_TOKENS, distinct, exercise_id, self_made
 from ttrl_adapter.records import Exercise, Recipe, Signal
 from ttrl_adapter.round import Chosen, RoundContext, choose
 from ttrl_adapter.training import trainer_python
 
 DIGITS = 8
 NO_PRIOR_DIGITS = 11
+EPOCHS = 4.0
+"""Of the repair task: how often each exercise is learnt from."""
 
 
 @dataclass(frozen=True)
@@ -78,27 +80,52 @@ def sorting(folder: Path, size: Size, seed: int, tell: Callable[[str], None]) ->
     )
 
 
-def repair(folder: Path, wheels: Path, size: Size, seed: int, tell: Callable[[str], None]) -> LearningTask:
+def repair(
+    folder: Path, wheels: Path, size: Size, seed: int, tell: Callable[[str], None], epochs: float = EPOCHS
+) -> LearningTask:
     """One-line bugs in functions of packages that the embedded policy never saw."""
     policy = Policy()
     functions = sorted(t for t in read_functions(fetch_held_out(wheels)) if t.startswith(("def ", "async def ")))
-    # The functions that are asked are the same for all seeds; those that are learnt from are drawn anew.
-    random.Random(0).shuffle(functions)
-    fits = [e for e in self_made(functions, random.Random(0)) if policy.count(e.prompt) <= MOST_PROMPT_TOKENS]
-    fits = distinct(fits)
-    held_out, canaries = fits[: size.held_out], fits[size.held_out :][: size.canaries]
-    rest = fits[size.held_out + size.canaries :]
-    random.Random(f"repair {seed}").shuffle(rest)
+    held_out, canaries, rest = shared_out(
+        functions, size, seed, lambda prompt: policy.count(prompt) <= MOST_PROMPT_TOKENS
+    )
     chosen = _adapted(folder, SHIPPED, rest, size, "vote", seed, tell)
     tested = _adapted(folder, SHIPPED, rest, size, "tests", seed, tell)
     votes = {**tested.base_votes, **chosen.base_votes}
-    recipe = Recipe(seed=seed, trained=16, epochs=4)
+    recipe = Recipe(seed=seed, trained=16, epochs=epochs)
 
     def draw(number: int) -> list[Exercise]:
         return random.Random(f"repair {seed} round {number}").sample(rest, len(rest))
 
     adapted = list(chosen.exercises)
     return LearningTask("repair", SHIPPED, adapted, list(tested.exercises), votes, held_out, canaries, recipe, [], draw)
+
+
+def shared_out(
+    functions: Sequence[str], size: Size, seed: int, fits: Callable[[str], bool]
+) -> tuple[list[Exercise], list[Exercise], list[Exercise]]:
+    """Bugs that are held out, canaries, and what may be learnt from; no function is in two parts.
+
+    The first two are the same for all seeds. Of the functions that are learnt from each has one bug before any has two.
+    """
+    shuffled = list(functions)
+    random.Random(0).shuffle(shuffled)
+    rng = random.Random(0)
+    of_function: dict[str, tuple[str, Exercise]] = {}
+    for text in shuffled:
+        for made in self_made([text], rng):
+            if fits(made.prompt):
+                of_function.setdefault(made.id, (text, made))
+    asked = size.held_out + size.canaries
+    fixed = [made for _, made in of_function.values()][:asked]
+    learnt = list(of_function.values())[asked:]
+    rest = [made for _, made in learnt]
+    random.Random(f"repair {seed}").shuffle(rest)
+    for number in range(1, MOST_BUGS):
+        again = random.Random(f"repair {seed} bug {number}")
+        more = self_made(again.sample([text for text, _ in learnt], len(learnt)), again)
+        rest += [made for made in more if fits(made.prompt)]
+    return fixed[: size.held_out], fixed[size.held_out :], distinct(rest)
 
 
 def _adapted(
