@@ -56,7 +56,7 @@ def passk(
     from evals import passk_tables
     from evals.errors import NoAnswers
     from evals.run_folder import RunConfig, RunFolder
-    from evals.ttrl import ARMS
+    from evals.ttrl import ARMS, signals_of
     from evals.ttrl_tasks import Size, repair, sorting
 
     def tell(text: str) -> None:
@@ -81,7 +81,7 @@ def passk(
             made = (
                 sorting(place / f"sorting-{seed}", size, seed, tell)
                 if task == "sorting"
-                else repair(place / f"repair-{seed}", wheels, size, seed, tell)
+                else repair(place / f"repair-{seed}", wheels, size, seed, tell, signals_of(chosen))
             )
             bench.study_seed(made, chosen, seed, samples, temperature, folder, place, tell)
     task = str(folder.config.options["task"])

@@ -20,7 +20,7 @@ from evals.ttrl_tasks import LearningTask
 from memory.records import Record, Verdict
 from ttrl_adapter.gate import judge, pass_at_k
 from ttrl_adapter.pool import distinct
-from ttrl_adapter.records import Ballot, Exercise, Poll, Recipe, Step, TrainJob
+from ttrl_adapter.records import Ballot, Exercise, Poll, Recipe, Signal, Step, TrainJob
 from ttrl_adapter.reward import count_votes
 from ttrl_adapter.training import prepare, run, steps
 from ttrl_adapter.voting import poll
@@ -55,6 +55,11 @@ ARMS = {
     "no prior": Arm({"signal": "vote"}, on_no_prior=True),
     "distilled": Arm({"signal": "distil"}),
 }
+
+
+def signals_of(arms: Iterable[str]) -> frozenset[Signal]:
+    """What the arms reward."""
+    return frozenset(ARMS[arm].changes["signal"] for arm in arms)
 
 
 class Asked(Record):
@@ -100,10 +105,15 @@ def run_seed(
             journal.append(_trained(seed, name, steps(adapter.parent), judge(base, base, new)))
 
 
+def asked_again(name: str, task: LearningTask) -> list[Exercise]:
+    """Of what an arm learns from, as many as are held out; for the base, those of all arms."""
+    if name != BASE:
+        return learnt(name, task)[: len(task.held_out)]
+    return distinct(one for part in (task.adapted, task.tested) for one in part[: len(task.held_out)])
+
+
 def learnt(name: str, task: LearningTask) -> list[Exercise]:
-    """What an arm learns from, of the exercises that the base is asked too; for the base, those of all arms."""
-    if name == BASE:
-        return distinct([*task.adapted, *task.tested])
+    """What an arm learns from, of the exercises that the base is asked too."""
     if ARMS[name].on_no_prior:
         return []
     return task.tested if ARMS[name].changes.get("signal") == "tests" else task.adapted
@@ -131,8 +141,8 @@ def _ask_all(name: str, policy: Policy, task: LearningTask, seed: int, folder: R
         ("held-out", task.held_out, SAMPLES, 0.6),
         ("held-out", task.held_out, SAMPLES, 1.0),
         ("canaries", task.canaries, SAMPLES, 1.0),
-        ("adapted", learnt(name, task), 1, 0.0),
-        ("adapted", learnt(name, task), SAMPLES, 1.0),
+        ("adapted", asked_again(name, task), 1, 0.0),
+        ("adapted", asked_again(name, task), SAMPLES, 1.0),
     ]
     for split, exercises, samples, temperature in plan:
         tell(f"{name}: asking {len(exercises)} {split} at temperature {temperature}")

@@ -15,7 +15,7 @@ from memory.cli_options import json_option
 @click.option("--arm", "arms", multiple=True, metavar="NAME", help="Only these, beside the base. Repeatable.")
 @click.option("--adapted", type=click.IntRange(min=8), default=128, show_default=True, help="Exercises learnt from.")
 @click.option("--held-out", type=click.IntRange(min=8), default=128, show_default=True, help="Exercises asked.")
-@click.option("--epochs", type=click.FloatRange(min=0.1), help="Of the repair task.  [default: 4]")
+@click.option("--epochs", type=click.FloatRange(min=0.1), help="Of the repair task.  [default: 1]")
 @click.option("--canaries", type=click.IntRange(min=8), default=64, show_default=True, help="Exercises of the gate.")
 @click.option(
     "--wheels", type=click.Path(file_okay=False, path_type=Path), help="The held-out packages.", default="runs/held-out"
@@ -65,6 +65,7 @@ def ttrl(
         task = str(folder.config.options["task"])
     else:
         size = Size(adapted, held_out, canaries)
+        signals = bench.signals_of(chosen)
         numbers = tuple(range(first_seed, first_seed + seeds))
         options = {"task": task, "adapted": adapted, "held_out": held_out, "canaries": canaries, "epochs": epochs}
         config = RunConfig.of("ttrl", task, options, {"arms": list(chosen)}, numbers)
@@ -75,7 +76,7 @@ def ttrl(
             made = (
                 sorting(place / f"sorting-{seed}", size, seed, tell)
                 if task == "sorting"
-                else repair(place / f"repair-{seed}", wheels, size, seed, tell, epochs or EPOCHS)
+                else repair(place / f"repair-{seed}", wheels, size, seed, tell, signals, epochs or EPOCHS)
             )
             bench.run_seed(made, chosen, seed, folder, place, tell)
     asked = bench.read_asked(folder)

@@ -58,7 +58,7 @@ def ttrl_rounds(
     folder = RunFolder.begin(out or run_cli.new_folder("ttrl-rounds"), config, continues=True)
     size = Size(exercises, held_out, canaries)
     place = folder.path / task
-    made = sorting(place, size, seed, tell) if task == "sorting" else repair(place, wheels, size, seed, tell)
+    made = sorting(place, size, seed, tell) if task == "sorting" else repair(place, wheels, size, seed, tell, ())
     recipe = made.recipe.model_copy(update={"epochs": epochs or made.recipe.epochs, "signal": labels})
     bench.play(made, recipe, rounds, exercises, continues, folder, tell)
     played = bench.read_played(folder)

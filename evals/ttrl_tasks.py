@@ -2,7 +2,7 @@
 
 import random
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,11 @@ from ttrl_adapter.training import trainer_python
 
 DIGITS = 8
 NO_PRIOR_DIGITS = 11
-EPOCHS = 4.0
+EPOCHS = 1.0
 """Of the repair task: how often each exercise is learnt from."""
+
+
+NOTHING = Chosen(exercises=(), base_votes={}, asked=0, replayed=0)
 
 
 @dataclass(frozen=True)
@@ -81,24 +84,30 @@ def sorting(folder: Path, size: Size, seed: int, tell: Callable[[str], None]) ->
 
 
 def repair(
-    folder: Path, wheels: Path, size: Size, seed: int, tell: Callable[[str], None], epochs: float = EPOCHS
+    folder: Path,
+    wheels: Path,
+    size: Size,
+    seed: int,
+    tell: Callable[[str], None],
+    signals: Collection[Signal],
+    epochs: float = EPOCHS,
 ) -> LearningTask:
-    """One-line bugs in functions of packages that the embedded policy never saw."""
+    """One-line bugs in functions of packages that the embedded policy never saw; exercises for what is rewarded."""
     policy = Policy()
     functions = sorted(t for t in read_functions(fetch_held_out(wheels)) if t.startswith(("def ", "async def ")))
     held_out, canaries, rest = shared_out(
         functions, size, seed, lambda prompt: policy.count(prompt) <= MOST_PROMPT_TOKENS
     )
-    chosen = _adapted(folder, SHIPPED, rest, size, "vote", seed, tell)
-    tested = _adapted(folder, SHIPPED, rest, size, "tests", seed, tell)
-    votes = {**tested.base_votes, **chosen.base_votes}
-    recipe = Recipe(seed=seed, trained=16, epochs=epochs)
+    by_vote = _adapted(folder, SHIPPED, rest, size, "vote", seed, tell) if set(signals) - {"tests"} else NOTHING
+    by_tests = _adapted(folder, SHIPPED, rest, size, "tests", seed, tell) if "tests" in signals else NOTHING
+    recipe = Recipe(seed=seed, epochs=epochs)
 
     def draw(number: int) -> list[Exercise]:
         return random.Random(f"repair {seed} round {number}").sample(rest, len(rest))
 
-    adapted = list(chosen.exercises)
-    return LearningTask("repair", SHIPPED, adapted, list(tested.exercises), votes, held_out, canaries, recipe, [], draw)
+    votes = {**by_tests.base_votes, **by_vote.base_votes}
+    adapted, tested = list(by_vote.exercises), list(by_tests.exercises)
+    return LearningTask("repair", SHIPPED, adapted, tested, votes, held_out, canaries, recipe, [], draw)
 
 
 def shared_out(
@@ -147,6 +156,7 @@ def _adapted(
             recipe=Recipe(signal=signal, seed=seed),
             tell=lambda stage, done, wanted: tell(f"{stage} {done}/{wanted}"),
             exercises=size.adapted,
+            voted=size.adapted,
         )
         chosen = choose(candidates, [], context)
         folder.mkdir(parents=True, exist_ok=True)

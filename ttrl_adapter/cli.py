@@ -37,7 +37,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="What is rewarded: passed tests where they are known and votes elsewhere, or votes alone.",
 )
-@click.option("--exercises", type=click.IntRange(16, 128), default=128, show_default=True, metavar="N", help="A round.")
+@click.option(
+    "--exercises",
+    type=click.IntRange(16),
+    metavar="N",
+    help="Of a round; only votes can label at most 128 of them.  [default: 1280, of a chat model 128]",
+)
 @click.option("--canaries", type=click.IntRange(16), default=64, show_default=True, metavar="N", help="Held out.")
 @click.option("--epochs", type=click.FloatRange(min=0.1), metavar="X", help="Times each exercise is trained on.")
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), metavar="X", help="Peak.")
@@ -62,7 +67,7 @@ def train(
     base_url: str | None,
     repo: Path,
     labels: str,
-    exercises: int,
+    exercises: int | None,
     canaries: int,
     epochs: float | None,
     learning_rate: float | None,

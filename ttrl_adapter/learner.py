@@ -27,7 +27,7 @@ from memory.home import MemoryHome
 from memory.serving import Serving, read_serving
 from ttrl_adapter.chat_form import ChatForm
 from ttrl_adapter.policies import LocalPolicies, Policies, ServedPolicies
-from ttrl_adapter.pool import MOST_PROMPT_TOKENS
+from ttrl_adapter.pool import MOST_EXERCISES, MOST_PROMPT_TOKENS
 from ttrl_adapter.records import Exercise
 from ttrl_adapter.swap import Server
 from ttrl_adapter.vllm_client import ServerError, VllmClient
@@ -39,7 +39,10 @@ CHAT_RECIPE: Mapping[str, Any] = {
     "learning_rate": 1e-5,
     "max_tokens": 512,
     "rows": 4,
+    "epochs": 2.0,
 }
+CHAT_EXERCISES = 128
+"""Of a round: an answer is some hundred tokens of a large model."""
 _ANSWER_SECONDS = 1800.0
 """64 long answers of a large model."""
 _START_SECONDS = 1800.0
@@ -61,6 +64,8 @@ class Learner:
     """An exercise in its own form; None where that has none for it."""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """What is not as for the embedded model."""
+    exercises: int = MOST_EXERCISES
+    """Of a round."""
     server: Server | None = None
     """The one that it is asked at, where `sleepwright serve` has not started it."""
 
@@ -102,8 +107,9 @@ def served(model: str, url: str, home: MemoryHome) -> Iterator[Learner]:
             return
         form = ChatForm(folder, tokenizer)
         yield Learner(
-            base, folder, policies, lambda prompt: len(prompt) <= MOST_CHARACTERS, form.exercise, CHAT_RECIPE, server
-        )
+            base, folder, policies, lambda prompt: len(prompt) <= MOST_CHARACTERS, form.exercise, CHAT_RECIPE,
+            CHAT_EXERCISES, server,
+        )  # fmt: skip
 
 
 def _fits(count: Callable[[str], int]) -> Callable[[str], bool]:

@@ -17,11 +17,14 @@ from agent.own_code import is_own_path, own_attributes
 from agent.workspace import Repository
 from ttrl_adapter.bugs import Bug, break_function
 from ttrl_adapter.corpus import units_of
-from ttrl_adapter.records import Ballot, Exercise, Signal
+from ttrl_adapter.records import Ballot, Exercise
 from ttrl_adapter.reward import key_of
 
-MOST_EXERCISES = 128
-"""Of a round: small sets are where this kind of learning is safe (arXiv 2603.08660)."""
+MOST_VOTED = 128
+"""Exercises of a round that only votes can label: in small sets this kind of learning is safe (arXiv 2603.08660)."""
+MOST_EXERCISES = 1280
+"""Of a round, those that tests can label included: of few, gone through again and again, the small policy learns these
+and nothing else (docs/lab-notes.md)."""
 BAND = (0.25, 0.95)
 """Agreement of the base below which a vote is mostly wrong, and above which nothing is left to learn."""
 MARKED = 3
@@ -129,14 +132,9 @@ def distinct(exercises: Iterable[Exercise]) -> list[Exercise]:
     return list(found.values())
 
 
-def in_band(
-    exercises: Sequence[Exercise], ballots: Sequence[Ballot], signal: Signal, most: int = MOST_EXERCISES
-) -> tuple[list[Exercise], dict[str, str]]:
-    """The exercises from which something can be learnt, at most `most`, and what the base voted on them: it agrees with
-    itself neither too little nor entirely, or, where tests are the label, they tell its answers apart."""
+def in_band(exercises: Sequence[Exercise], ballots: Sequence[Ballot]) -> tuple[list[Exercise], dict[str, str]]:
+    """The exercises from which a vote can teach something, and what the base voted on them: it agrees with itself
+    neither too little nor entirely."""
     low, high = BAND
-    votes = {b.exercise: b.winner for b in ballots if b.winner is not None}
-    agreed = {b.exercise for b in ballots if b.winner is not None and low <= b.agreement <= high}
-    tested = {b.exercise for b in ballots if signal == "tests" and 0 < b.right < b.samples}
-    chosen = [exercise for exercise in exercises if exercise.id in agreed | tested][:most]
-    return chosen, {exercise.id: votes[exercise.id] for exercise in chosen if exercise.id in votes}
+    votes = {b.exercise: b.winner for b in ballots if b.winner is not None and low <= b.agreement <= high}
+    return [exercise for exercise in exercises if exercise.id in votes], votes

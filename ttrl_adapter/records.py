@@ -94,7 +94,8 @@ class Recipe(Record):
     prompts_per_step: int = 8
     rows: int | None = None
     """Answers that go through the model at once in training; None: those of a step on a CPU, of a prompt on a GPU."""
-    epochs: float = 2.0
+    epochs: float = 1.0
+    """Each exercise once: many different ones carry over to others, a few gone through again are learnt by heart."""
     learning_rate: float = 2e-3
     """Peak; a cosine to zero. For the embedded policy: at 5e-3 it loses coverage, at 5e-4 it hardly moves. A large
     model wants a few hundredths of that."""

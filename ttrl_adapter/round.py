@@ -16,7 +16,7 @@ from memory.records import Record, Verdict
 from ttrl_adapter.canary_tests import CanaryTests, Examined
 from ttrl_adapter.gate import GateRules, judge
 from ttrl_adapter.policies import Policies
-from ttrl_adapter.pool import MOST_EXERCISES, Pool, distinct, in_band
+from ttrl_adapter.pool import MOST_EXERCISES, MOST_VOTED, Pool, distinct, in_band
 from ttrl_adapter.records import Exercise, Poll, Recipe, Step, TrainJob
 from ttrl_adapter.reward import count_votes
 from ttrl_adapter.training import is_trained, prepare, run, steps
@@ -53,6 +53,8 @@ class RoundContext:
     continues: bool = False
     """Begin from the active adapter instead of the base; drift adds up, so it has to be asked for."""
     exercises: int = MOST_EXERCISES
+    voted: int = MOST_VOTED
+    """Of these, how many at most that only votes can label."""
     canaries: int = MOST_CANARIES
     processes: int = 1
     alone: Callable[[], AbstractContextManager[object]] = nullcontext
@@ -60,6 +62,13 @@ class RoundContext:
     tests: CanaryTests | None = None
     """Judges answers to canaries besides their exact form."""
     rules: GateRules = GateRules()
+
+    @property
+    def pool_size(self) -> int:
+        """Exercises that a pool needs for a round: of those that only votes can label, few are in the band."""
+        if self.recipe.signal == "tests":
+            return self.exercises
+        return ASKED_AT_MOST * min(self.exercises, self.voted)
 
 
 class Chosen(Record):
@@ -158,27 +167,33 @@ def finish(folder: Path, published: str | None) -> None:
 
 
 def choose(exercises: Sequence[Exercise], replay: Sequence[Chosen], context: RoundContext) -> Chosen:
-    """The exercises of the round: up to half of them those that earlier rounds were promoted with, then new ones in the
-    band, asked until there are enough."""
+    """The exercises of the round: up to half of them those that earlier rounds were promoted with, then new ones. Those
+    that only a vote can label come first, at most MOST_VOTED: they are asked until so many are in the band. Where tests
+    tell answers apart there is nothing to ask beforehand."""
     old = distinct(exercise for earlier in replay for exercise in earlier.exercises)
     votes = {id: vote for earlier in replay for id, vote in earlier.base_votes.items()}
     rng = random.Random(context.recipe.seed)
     old = rng.sample(old, min(len(old), context.exercises // 2))
     known = {exercise.id for exercise in old}
     fresh = [exercise for exercise in distinct(exercises) if exercise.id not in known]
-    wanted = context.exercises - len(old)
+    by_tests = context.recipe.signal == "tests"
+    voted = [exercise for exercise in fresh if not (by_tests and exercise.passed)]
+    tested = [exercise for exercise in fresh if by_tests and exercise.passed]
+    room = context.exercises - len(old)
+    wanted = min(room, context.voted)
     new: list[Exercise] = []
     asked = 0
-    for start in range(0, min(len(fresh), ASKED_AT_MOST * wanted), _BATCH):
-        some = fresh[start : start + _BATCH]
+    for start in range(0, min(len(voted), ASKED_AT_MOST * wanted), _BATCH):
+        some = voted[start : start + _BATCH]
         polls = ask(context.policies.base, some, context.recipe, context.recipe.temperature, start)
         ballots = [count_votes(said, exercise) for said, exercise in zip(polls, some, strict=True)]
-        kept, winners = in_band(some, ballots, context.recipe.signal)
+        kept, winners = in_band(some, ballots)
         new, votes, asked = new + kept, votes | winners, asked + len(some)
         context.tell("choosing", min(len(new), wanted), wanted)
         if len(new) >= wanted:
             break
-    chosen = [*old, *new[:wanted]]
+    new = [*new[:wanted], *tested][:room]
+    chosen = [*old, *new]
     return Chosen(
         exercises=tuple(chosen),
         base_votes={exercise.id: votes[exercise.id] for exercise in chosen if exercise.id in votes},
@@ -248,9 +263,10 @@ def _too_little(chosen: Chosen, canaries: Sequence[Exercise], context: RoundCont
     if len(canaries) < least:
         return f"there are {len(canaries)} canaries to judge by, {least} are needed: the repository is too small"
     if len(chosen.exercises) < LEAST_EXERCISES:
+        why = f": of {chosen.asked} voted on, the base agrees with itself on the rest too little or entirely"
         return (
-            f"there is something to learn from in {len(chosen.exercises)} of {chosen.asked} exercises (on the others "
-            f"the base agrees with itself too little or entirely); {LEAST_EXERCISES} are needed"
+            f"there are {len(chosen.exercises)} exercises to learn from, {LEAST_EXERCISES} are needed"
+            f"{why if chosen.asked else ''}"
         )
     return None
 

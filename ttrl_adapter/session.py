@@ -20,7 +20,6 @@ from ttrl_adapter.pool import Pool, make_pool, own_functions
 from ttrl_adapter.records import Exercise, Recipe
 from ttrl_adapter.registry import Registry
 from ttrl_adapter.round import (
-    ASKED_AT_MOST,
     DONE,
     RoundContext,
     RoundResult,
@@ -45,7 +44,8 @@ class TrainOptions:
     """What is not as the learner's recipe has it."""
     seed: int | None = None
     """None for one more with each round."""
-    exercises: int = 128
+    exercises: int | None = None
+    """None for as many as suit the learner."""
     canaries: int = 64
     continues: bool = False
     processes: int = 1
@@ -113,7 +113,7 @@ class Session:
             recipe=Recipe(**{**self.learner.recipe, **options.recipe, "seed": seed}),
             tell=self.tell,
             continues=options.continues,
-            exercises=options.exercises,
+            exercises=options.exercises or self.learner.exercises,
             canaries=options.canaries,
             processes=options.processes,
             tests=self._tests(),
@@ -134,8 +134,7 @@ class Session:
         with ExperienceLog(self.home.experiences) as log:
             past = [made for e in log.latest(MOST_EXPERIENCES) for made in of_experience(e, repository, fits)]
         functions = own_functions(repository, repository.snapshot())
-        wanted = (ASKED_AT_MOST * context.exercises, context.canaries)
-        pool = make_pool(functions, past, fits, wanted, context.recipe.seed)
+        pool = make_pool(functions, past, fits, (context.pool_size, context.canaries), context.recipe.seed)
         return Pool(self._phrased(pool.exercises), self._phrased(pool.canaries))
 
     def _phrased(self, exercises: list[Exercise]) -> list[Exercise]:

@@ -10,9 +10,10 @@ from evals.passk import Studied, Surprise
 from evals.passk_tables import bins, crossover, curve, curve_mean, of, solved
 from evals.passk_tables import tables as study
 from evals.run_folder import RunConfig, RunFolder
-from evals.ttrl import BASE, COLLAPSE, Asked, Split, Trained, chart, measured, tables
+from evals.ttrl import BASE, COLLAPSE, Asked, Split, Trained, asked_again, chart, measured, signals_of, tables
+from evals.ttrl_tasks import LearningTask
 from memory.records import Verdict
-from ttrl_adapter.records import Ballot, Poll, Step
+from ttrl_adapter.records import Ballot, Exercise, Poll, Recipe, Step
 
 
 def ballot(exercise: str, right: int, samples: int) -> Ballot:
@@ -62,6 +63,18 @@ def test_the_table_says_what_the_samples_come_to() -> None:
     assert means.shown[1][-2:] == ["93.8%", "1/1"]  # of the last two of eight steps
     first = differences.shown[0]
     assert first[:5] == ["TTRL", "pass@1 T=1", "37.5%", "75.0%", "+37.5%"] and first[-1] == "+100%"
+
+
+def test_of_what_is_learnt_from_no_more_is_asked_again_than_is_held_out() -> None:
+    made = [Exercise(id=name, prompt=name) for name in "abcdefgh"]
+    task = LearningTask("sorting", Path(), made[:4], made[2:6], {}, made[6:], [], Recipe(), [], lambda number: [])
+    assert [e.id for e in asked_again("TTRL", task)] == ["a", "b"]
+    assert [e.id for e in asked_again("true labels", task)] == ["c", "d"]
+    assert [e.id for e in asked_again(BASE, task)] == ["a", "b", "c", "d"]
+
+
+def test_an_arm_says_what_it_rewards() -> None:
+    assert signals_of(["true labels", "TTRL", COLLAPSE]) == {"tests", "vote"}
 
 
 def test_what_it_learnt_from_has_a_table_of_its_own() -> None:

@@ -66,18 +66,7 @@ def test_the_band_leaves_out_what_is_unsure_certain_or_tied() -> None:
         ballot("c", 1, agreement=1.0),
         ballot("d", 1, agreement=0.5, winner=None),
     ]
-    assert in_band(exercises, ballots, "vote") == ([exercises[1]], {"b": "w"})
-
-
-def test_where_tests_are_the_label_it_is_enough_that_they_tell_answers_apart() -> None:
-    exercises = [text_exercise(id=name) for name in "abcd"]
-    ballots = [
-        ballot("a", 1, agreement=0.1),
-        ballot("b", 0, agreement=0.1),
-        ballot("c", 64, agreement=1.0),
-        ballot("d", 3, agreement=0.5, winner=None),
-    ]
-    assert in_band(exercises, ballots, "tests") == ([exercises[0], exercises[3]], {"a": "w"})
+    assert in_band(exercises, ballots) == ([exercises[1]], {"b": "w"})
 
 
 def test_a_quarter_is_held_out() -> None:

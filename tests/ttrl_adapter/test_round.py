@@ -101,6 +101,25 @@ def test_up_to_half_of_a_round_are_exercises_of_earlier_ones(pool: Pool) -> None
     assert all(chosen.base_votes[e.id] == "k" for e in chosen.exercises[:8])
 
 
+def test_where_tests_tell_answers_apart_nothing_is_asked_beforehand(pool: Pool) -> None:
+    chosen = choose(pool.exercises[:32], [], context())
+    assert (list(chosen.exercises), chosen.asked, chosen.base_votes) == (pool.exercises[:16], 0, {})
+
+
+def test_what_only_votes_can_label_comes_first_and_is_asked(pool: Pool) -> None:
+    untold = [e.model_copy(update={"id": f"untold {e.id}", "passed": ()}) for e in pool.exercises[:40]]
+    chosen = choose([*pool.exercises[:32], *untold], [], context(voted=4))
+    told = [exercise for exercise in chosen.exercises if exercise.passed]
+    assert chosen.asked == 32 and len(told) >= 12 and len(chosen.exercises) == 16
+    assert {e.id for e in chosen.exercises if not e.passed} == chosen.base_votes.keys()
+
+
+def test_votes_alone_label_no_more_than_a_small_set(pool: Pool) -> None:
+    votes = RECIPE.model_copy(update={"signal": "vote"})
+    assert len(choose(pool.exercises, [], context(recipe=votes, voted=4)).exercises) <= 4
+    assert (context(recipe=votes, voted=4).pool_size, context().pool_size) == (32, 16)
+
+
 def test_only_rounds_that_the_gate_let_pass_are_replayed(tmp_path: Path) -> None:
     home = MemoryHome(tmp_path)
     one = Chosen(exercises=(Exercise(id="e", prompt="p"),), base_votes={"e": "k"}, asked=1, replayed=0)
