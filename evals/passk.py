@@ -15,7 +15,7 @@ from agent.lora import open_lora
 from agent.policy import Policy
 from agent.weight_file import shapes_of_model
 from evals.run_folder import RunFolder
-from evals.ttrl import BASE, train_arm
+from evals.ttrl import BASE, asked_again, train_arm
 from evals.ttrl_tasks import LearningTask
 from memory.records import Record
 from ttrl_adapter.records import Ballot, Exercise, Poll
@@ -70,13 +70,12 @@ def study_seed(
     """Train what is not trained, and ask what was not asked."""
     done = {(r.seed, r.arm, r.split, r.top_up, r.poll.exercise) for r in folder.read_records(Studied)}
     base = Policy(task.model)
-    parts: list[tuple[Split, list[Exercise]]] = [("held-out", task.held_out), ("adapted", task.adapted)]
     for arm in (BASE, *arms):
         policy = base
         if arm != BASE:
             adapter = train_arm(arm, task, training, seed, tell)
             policy = Policy(task.model, open_lora(adapter, shapes_of_model(task.model)))
-        for split, exercises in parts:
+        for split, exercises in _parts(arm, task):
             tell(f"{arm}: {samples} answers to each of {len(exercises)} {split}")
             for i, exercise in enumerate(exercises):
                 if (seed, arm, split, False, exercise.id) not in done:
@@ -85,12 +84,16 @@ def study_seed(
                         seed=seed, arm=arm, split=split, poll=said, ballot=count_votes(said, exercise),
                         surprise=surprise(policy, base, said, exercise),
                     ))  # fmt: skip
-    for split, exercises in parts:
+    for split, exercises in _parts(BASE, task):
         for i, exercise in enumerate(_to_top_up(folder, seed, split, exercises)):
             if (seed, BASE, split, True, exercise.id) not in done:
                 said = poll(base, [exercise], TOP_UP * samples, temperature, 90_000_001 + 10_000 * seed + i)[0]
                 ballot = count_votes(said, exercise)
                 _keep(folder, Studied(seed=seed, arm=BASE, split=split, poll=said, ballot=ballot, top_up=True))
+
+
+def _parts(arm: str, task: LearningTask) -> list[tuple[Split, list[Exercise]]]:
+    return [("held-out", task.held_out), ("adapted", asked_again(arm, task))]
 
 
 def read_studied(folder: RunFolder) -> list[Studied]:
