@@ -155,6 +155,7 @@ def choose(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
 def finish(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
     """The task as it will be remembered."""
     candidates, vote, context = state["candidates"], state["vote"], runtime.context
+    tests = state["localisation"].tests
     if context.deadline.passed:
         context.progress.notice("The run was ended by its time limit; this is the best candidate so far.")
     experience = Experience(
@@ -170,6 +171,7 @@ def finish(state: AgentState, runtime: Runtime[AgentContext]) -> AgentState:
         notes=state["notes"],
         failing=_failing(state, context),
         skipped=sum(proposal.skipped for proposal in state["proposals"]),
+        passed_before=tests is not None and tests.passed,
     )
     return {"experience": experience}
 

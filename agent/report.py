@@ -64,6 +64,7 @@ def result(experience: Experience, applied: bool, meter: Meter | None = None) ->
         "seconds": record["seconds"],
         "notes": record["notes"],
         "skipped": experience.skipped,
+        "passed_before": experience.passed_before,
         "adapter": experience.adapter,
         "experience_id": experience.id,
         "applied": applied,
@@ -163,8 +164,11 @@ def _summary(experience: Experience) -> list[tuple[str, str]]:
     if experience.was_known:
         agreement = f"none needed: worked out beforehand (notes {', '.join(experience.notes)})"
     skipped = [("skipped", f"{experience.skipped} likelier patches, known to fail")] if experience.skipped else []
+    result = _RESULTS[experience.status]
+    if experience.passed_before and experience.status == "passed":
+        result += ", as the tree did before: it breaks no test, and whether it does what was asked is for you to read"
     return [
-        ("result", _RESULTS[experience.status]),
+        ("result", result),
         ("agreement", agreement),
         *skipped,
         ("tokens", f"{tokens.prompt:,} read, {tokens.completion:,} written, calls: {tokens.calls}"),

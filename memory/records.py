@@ -159,6 +159,8 @@ class Experience(Record):
     """The tests that failed before any change, where candidates left one of them failing."""
     skipped: int = 0
     """Patches that the model would have tried and that were passed over, because they are known to fail."""
+    passed_before: bool = False
+    """Whether the test command passed before any change, too: that it passes now says nothing about the task."""
 
     @property
     def patch(self) -> str:

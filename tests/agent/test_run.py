@@ -71,8 +71,8 @@ def git(repo: Path, *arguments: str, input: bytes = b"") -> str:
 
 def test_json_has_exactly_the_documented_keys(options: RunOptions) -> None:
     found = ran(options, WRONG, RIGHT, []).json
-    documented = "status patch candidates vote tokens seconds notes skipped adapter experience_id applied cost limit"
-    assert list(found) == documented.split()
+    documented = "status patch candidates vote tokens seconds notes skipped passed_before adapter experience_id applied"
+    assert list(found) == [*documented.split(), "cost", "limit"]
     assert set(found["vote"]) == {"winner", "votes", "agreement", "abstentions"}
     assert set(found["tokens"]) == {"prompt", "completion", "calls"}
     assert all(
@@ -84,6 +84,13 @@ def test_json_has_exactly_the_documented_keys(options: RunOptions) -> None:
         True,
         None,
     ]
+
+
+def test_a_check_that_passed_before_any_change_is_said_to_have_done_so(options: RunOptions) -> None:
+    passes = replace(options, test_command="true")
+    assert ran(passes, RIGHT).json["passed_before"] is True and ran(options, RIGHT).json["passed_before"] is False
+    shown, told = ran(replace(passes, as_json=False), RIGHT).out, ran(replace(options, as_json=False), RIGHT).out
+    assert "as the tree did before" in shown and "as the tree did before" not in told
 
 
 def test_json_is_one_line_and_the_rest_goes_to_stderr(options: RunOptions) -> None:
