@@ -30,7 +30,8 @@ BASE = "base"
 COLLAPSE = "TTRL, no anchor, high rate"
 KS = (1, 2, 4, 8, 16, 32, 64)
 
-Split = Literal["held-out", "adapted", "canaries"]
+Split = Literal["held-out", "adapted", "practised", "canaries"]
+"""Practised: other bugs in functions that were learnt from."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,14 @@ def asked_again(name: str, task: LearningTask) -> list[Exercise]:
     return distinct(one for part in (task.adapted, task.tested) for one in part[: len(task.held_out)])
 
 
+def practised(name: str, task: LearningTask) -> list[Exercise]:
+    """As many bugs as are held out that an arm has not seen, in functions that it has practised on; for the base, those
+    of all arms."""
+    if name == BASE:
+        return distinct(one for arm in ("TTRL", "true labels") for one in practised(arm, task))
+    return [task.twins[one.id] for one in learnt(name, task) if one.id in task.twins][: len(task.held_out)]
+
+
 def learnt(name: str, task: LearningTask) -> list[Exercise]:
     """What an arm learns from, of the exercises that the base is asked too."""
     if ARMS[name].on_no_prior:
@@ -135,7 +144,7 @@ def train_arm(name: str, task: LearningTask, workspace: Path, seed: int, tell: T
 
 def _ask_all(name: str, policy: Policy, task: LearningTask, seed: int, folder: RunFolder, tell: Tell) -> None:
     """Greedy, at 0.6 and at 1.0 on the held-out exercises; at 1.0 on the canaries; greedy and at 1.0 on those that it
-    learnt from, the base on those of all arms."""
+    learnt from, and at 1.0 on other bugs in their functions, the base on those of all arms."""
     plan: list[tuple[Split, list[Exercise], int, float]] = [
         ("held-out", task.held_out, 1, 0.0),
         ("held-out", task.held_out, SAMPLES, 0.6),
@@ -143,6 +152,7 @@ def _ask_all(name: str, policy: Policy, task: LearningTask, seed: int, folder: R
         ("canaries", task.canaries, SAMPLES, 1.0),
         ("adapted", asked_again(name, task), 1, 0.0),
         ("adapted", asked_again(name, task), SAMPLES, 1.0),
+        ("practised", practised(name, task), SAMPLES, 1.0),
     ]
     for split, exercises, samples, temperature in plan:
         tell(f"{name}: asking {len(exercises)} {split} at temperature {temperature}")
@@ -223,6 +233,10 @@ def tables(asked: Sequence[Asked], trained: Sequence[Trained], task: str) -> lis
     if adapted:
         caption = f"{task}: the same on the very exercises that each arm learnt from, as TTRL is measured in its paper"
         found.append(_differences(adapted, arms, "ttrl-adapted", caption))
+    others = measured(asked, "practised")
+    if others:
+        caption = f"{task}: other bugs, which nothing was learnt from, in functions that were practised on"
+        found.append(_differences(others, arms, "ttrl-practised", caption))
     return found
 
 

@@ -2,9 +2,10 @@
 
 import random
 import subprocess
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from agent.errors import ConfigError
 from agent.policy import SHIPPED, Policy
@@ -53,6 +54,8 @@ class LearningTask:
     """Of the same form, and beyond the base: nothing to agree on."""
     draw: Callable[[int], list[Exercise]]
     """What a round of this number may choose from; nothing of it is held out."""
+    twins: Mapping[str, Exercise] = field(default_factory=dict)
+    """By the id of what may be learnt from: another bug in the same function, which nothing is learnt from."""
 
 
 def sorting(folder: Path, size: Size, seed: int, tell: Callable[[str], None]) -> LearningTask:
@@ -95,9 +98,8 @@ def repair(
     """One-line bugs in functions of packages that the embedded policy never saw; exercises for what is rewarded."""
     policy = Policy()
     functions = sorted(t for t in read_functions(fetch_held_out(wheels)) if t.startswith(("def ", "async def ")))
-    held_out, canaries, rest = shared_out(
-        functions, size, seed, lambda prompt: policy.count(prompt) <= MOST_PROMPT_TOKENS
-    )
+    parts = shared_out(functions, size, seed, lambda prompt: policy.count(prompt) <= MOST_PROMPT_TOKENS)
+    held_out, canaries, rest, twins = parts
     by_vote = _adapted(folder, SHIPPED, rest, size, "vote", seed, tell) if set(signals) - {"tests"} else NOTHING
     by_tests = _adapted(folder, SHIPPED, rest, size, "tests", seed, tell) if "tests" in signals else NOTHING
     recipe = Recipe(seed=seed, epochs=epochs)
@@ -107,16 +109,22 @@ def repair(
 
     votes = {**by_tests.base_votes, **by_vote.base_votes}
     adapted, tested = list(by_vote.exercises), list(by_tests.exercises)
-    return LearningTask("repair", SHIPPED, adapted, tested, votes, held_out, canaries, recipe, [], draw)
+    return LearningTask("repair", SHIPPED, adapted, tested, votes, held_out, canaries, recipe, [], draw, twins)
 
 
-def shared_out(
-    functions: Sequence[str], size: Size, seed: int, fits: Callable[[str], bool]
-) -> tuple[list[Exercise], list[Exercise], list[Exercise]]:
-    """Bugs that are held out, canaries, and what may be learnt from; no function is in two parts.
+class Parts(NamedTuple):
+    """Bugs in functions; no function is in two of the first three."""
 
-    The first two are the same for all seeds. Of the functions that are learnt from each has one bug before any has two.
-    """
+    held_out: list[Exercise]
+    canaries: list[Exercise]
+    rest: list[Exercise]
+    """What may be learnt from: each function has one bug before any has two."""
+    twins: dict[str, Exercise]
+    """Other bugs in the functions of `rest`, by the id of the first one there."""
+
+
+def shared_out(functions: Sequence[str], size: Size, seed: int, fits: Callable[[str], bool]) -> Parts:
+    """Held out and canaries are the same for all seeds."""
     shuffled = list(functions)
     random.Random(0).shuffle(shuffled)
     rng = random.Random(0)
@@ -134,7 +142,12 @@ def shared_out(
         again = random.Random(f"repair {seed} bug {number}")
         more = self_made(again.sample([text for text, _ in learnt], len(learnt)), again)
         rest += [made for made in more if fits(made.prompt)]
-    return fixed[: size.held_out], fixed[size.held_out :], distinct(rest)
+    rest = distinct(rest)
+    known = {made.id for made in rest}
+    rng = random.Random(f"repair {seed} twins")
+    twins = {made.id: twin for text, made in learnt for twin in self_made([text], rng) if fits(twin.prompt)}
+    twins = {id: twin for id, twin in twins.items() if twin.id not in known}
+    return Parts(fixed[: size.held_out], fixed[size.held_out :], rest, twins)
 
 
 def _adapted(

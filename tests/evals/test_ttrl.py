@@ -10,7 +10,19 @@ from evals.passk import Studied, Surprise
 from evals.passk_tables import bins, crossover, curve, curve_mean, of, solved
 from evals.passk_tables import tables as study
 from evals.run_folder import RunConfig, RunFolder
-from evals.ttrl import BASE, COLLAPSE, Asked, Split, Trained, asked_again, chart, measured, signals_of, tables
+from evals.ttrl import (
+    BASE,
+    COLLAPSE,
+    Asked,
+    Split,
+    Trained,
+    asked_again,
+    chart,
+    measured,
+    practised,
+    signals_of,
+    tables,
+)
 from evals.ttrl_tasks import LearningTask
 from memory.records import Verdict
 from ttrl_adapter.records import Ballot, Exercise, Poll, Recipe, Step
@@ -71,6 +83,18 @@ def test_of_what_is_learnt_from_no_more_is_asked_again_than_is_held_out() -> Non
     assert [e.id for e in asked_again("TTRL", task)] == ["a", "b"]
     assert [e.id for e in asked_again("true labels", task)] == ["c", "d"]
     assert [e.id for e in asked_again(BASE, task)] == ["a", "b", "c", "d"]
+
+
+def test_other_bugs_are_asked_in_functions_that_an_arm_learnt_from() -> None:
+    made = [Exercise(id=name, prompt=name) for name in "abcdefgh"]
+    twins = {name: Exercise(id=name.upper(), prompt=name.upper()) for name in "abde"}
+    task = LearningTask("repair", Path(), made[:4], made[3:6], {}, made[6:], [], Recipe(), [], lambda number: [], twins)
+    assert [e.id for e in practised("TTRL", task)] == ["A", "B"]
+    assert [e.id for e in practised("true labels", task)] == ["D", "E"]
+    assert [e.id for e in practised(BASE, task)] == ["A", "B", "D", "E"]
+    rows = [asked(arm, "A", right, split="practised") for arm, right in ((BASE, 16), ("TTRL", 48))]
+    *_, own = tables([*ASKED, *rows], TRAINED, "repair")
+    assert own.name == "ttrl-practised" and own.shown[0][:5] == ["TTRL", "pass@1 T=1", "25.0%", "75.0%", "+50.0%"]
 
 
 def test_an_arm_says_what_it_rewards() -> None:

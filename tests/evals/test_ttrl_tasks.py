@@ -15,7 +15,7 @@ def names(exercises: list[Exercise]) -> set[str]:
 
 
 def test_no_function_is_in_two_parts() -> None:
-    held_out, canaries, rest = shared_out(FUNCTIONS, Size(4, 3, 2), 0, lambda prompt: True)
+    held_out, canaries, rest, _ = shared_out(FUNCTIONS, Size(4, 3, 2), 0, lambda prompt: True)
     assert (len(held_out), len(canaries)) == (3, 2)
     parts = [names(held_out), names(canaries), names(rest)]
     assert sum(map(len, parts)) == len(set().union(*parts)) == 12
@@ -33,5 +33,13 @@ def test_seeds_differ_in_what_is_learnt_from_only() -> None:
 
 
 def test_what_does_not_fit_is_left_out() -> None:
-    parts = shared_out(FUNCTIONS, Size(4, 3, 2), 0, lambda prompt: "total_1" not in prompt)
-    assert not any(name.startswith("def total_1") for part in parts for name in names(part))
+    held_out, canaries, rest, twins = shared_out(FUNCTIONS, Size(4, 3, 2), 0, lambda prompt: "total_1" not in prompt)
+    found = names([*held_out, *canaries, *rest, *twins.values()])
+    assert found and not any(name.startswith("def total_1") for name in found)
+
+
+def test_a_twin_is_another_bug_in_the_same_function_and_is_not_learnt_from() -> None:
+    parts = shared_out(FUNCTIONS, Size(4, 3, 2), 0, lambda prompt: True)
+    by_id = {exercise.id: exercise for exercise in parts.rest}
+    assert parts.twins and not {twin.id for twin in parts.twins.values()} & by_id.keys()
+    assert all(names([by_id[id]]) == names([twin]) for id, twin in parts.twins.items())
