@@ -27,6 +27,7 @@ from memory.records import Record
 from ttrl_adapter.bugs import Bug, break_function, difference
 from ttrl_adapter.corpus import read_functions, units_of
 from ttrl_adapter.gate import pass_at_k
+from ttrl_adapter.pool import marked_lines
 
 
 class Repair(Record):
@@ -98,7 +99,7 @@ def make_cases(wheels: Sequence[Path], count: int, marks: int, seed: int) -> lis
         bug = break_function(text, rng)
         if bug is None or len(cases) == count:
             continue
-        cases.append(_marked(bug, marks, rng))
+        cases.append(Case(bug, tuple(marked_lines(bug, marks, rng))))
     return cases
 
 
@@ -111,13 +112,9 @@ def classic_cases(classics: Sequence[Classic], marks: int, seed: int) -> list[Ca
         changed = [(r, w) for r, w in zip(right, wrong, strict=True) if r != w]
         if len(changed) == 1:
             bug = difference(classic.bug.kind, *(text.split("\n") for text in changed[0]))
-            cases += [_marked(bug, marks, rng)] if bug else []
+            if bug:
+                cases.append(Case(bug, tuple(marked_lines(bug, marks, rng))))
     return cases
-
-
-def _marked(bug: Bug, marks: int, rng: random.Random) -> Case:
-    others = [i for i, line in enumerate(bug.broken) if i != bug.line and not line.strip().startswith("else")]
-    return Case(bug, tuple(sorted([bug.line, *rng.sample(others, min(marks - 1, len(others)))])))
 
 
 @dataclass(frozen=True)

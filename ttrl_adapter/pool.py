@@ -63,6 +63,12 @@ def of_bug(bug: Bug, marked: Sequence[int]) -> Exercise:
     return made.model_copy(update={"passed": (key,) if key else ()})
 
 
+def marked_lines(bug: Bug, count: int, rng: random.Random) -> list[int]:
+    """The faulty line among `count` in all, fewer where the function is shorter, in their order."""
+    others = [i for i, line in enumerate(bug.broken) if i != bug.line and not line.strip().startswith("else")]
+    return sorted([bug.line, *rng.sample(others, min(count - 1, len(others)))])
+
+
 def self_made(functions: Iterable[str], rng: random.Random) -> list[Exercise]:
     """One exercise for each function in normal form that can be broken: the faulty line is among MARKED marked ones."""
     found = []
@@ -70,9 +76,7 @@ def self_made(functions: Iterable[str], rng: random.Random) -> list[Exercise]:
         bug = break_function(text, rng)
         if bug is None:
             continue
-        others = [i for i, line in enumerate(bug.broken) if i != bug.line and not line.strip().startswith("else")]
-        marked = sorted([bug.line, *rng.sample(others, min(MARKED - 1, len(others)))])
-        made = of_bug(bug, marked)
+        made = of_bug(bug, marked_lines(bug, MARKED, rng))
         if made.passed:
             found.append(made)
     return found
