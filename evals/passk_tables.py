@@ -54,11 +54,15 @@ def of(rows: Sequence[Studied], arm: str, split: str) -> dict[str, Studied]:
 def curve(rows: Mapping[str, Studied], k: int) -> tuple[float, Interval]:
     """pass@k and its bootstrap interval over exercises, of which several seeds may have asked the same."""
     found = [(r.poll.exercise, pass_at_k(r.ballot.samples, r.ballot.right, k)) for r in rows.values()]
+    return sum(value for _, value in found) / len(found), _over_exercises(found)
+
+
+def _over_exercises(found: Sequence[tuple[str, float]]) -> Interval:
+    """Of the mean, by bootstrap: what several seeds say of an exercise is one value."""
     every: dict[str, list[float]] = {}
     for exercise, value in found:
         every.setdefault(exercise, []).append(value)
-    mean = sum(value for _, value in found) / len(found)
-    return mean, bootstrap_mean([sum(values) / len(values) for values in every.values()])
+    return bootstrap_mean([sum(values) / len(values) for values in every.values()])
 
 
 def crossover(base: Mapping[str, Studied], arm: Mapping[str, Studied], most: int) -> int | None:
@@ -159,11 +163,10 @@ def _capacity(rows: Sequence[Studied], pairs: Sequence[tuple[str, str]], most: i
 def _claim(base: Mapping[str, Studied], mine: Mapping[str, Studied], far: Interval, base_far: Interval) -> str:
     if far.low > base_far.high:
         return "can do more"
-    gains: dict[str, list[float]] = {}
-    for name, row in mine.items():
-        gain = row.ballot.right / row.ballot.samples - base[name].ballot.right / base[name].ballot.samples
-        gains.setdefault(row.poll.exercise, []).append(gain)
-    low, high = bootstrap_mean([sum(every) / len(every) for every in gains.values()])
+    before = {name: row.ballot.right / row.ballot.samples for name, row in base.items()}
+    low, high = _over_exercises(
+        [(row.poll.exercise, row.ballot.right / row.ballot.samples - before[name]) for name, row in mine.items()]
+    )
     if low > 0:
         return "samples more efficiently"
     return "samples less efficiently" if high < 0 else "inside the noise"

@@ -58,6 +58,10 @@ ARMS = {
 }
 
 
+_LEARNERS = ("TTRL", "true labels")
+"""An arm for each of the two sets that arms learn from."""
+
+
 def signals_of(arms: Iterable[str]) -> frozenset[Signal]:
     """What the arms reward."""
     return frozenset(ARMS[arm].changes["signal"] for arm in arms)
@@ -108,16 +112,16 @@ def run_seed(
 
 def asked_again(name: str, task: LearningTask) -> list[Exercise]:
     """Of what an arm learns from, as many as are held out; for the base, those of all arms."""
-    if name != BASE:
-        return learnt(name, task)[: len(task.held_out)]
-    return distinct(one for part in (task.adapted, task.tested) for one in part[: len(task.held_out)])
+    if name == BASE:
+        return distinct(one for arm in _LEARNERS for one in asked_again(arm, task))
+    return learnt(name, task)[: len(task.held_out)]
 
 
 def practised(name: str, task: LearningTask) -> list[Exercise]:
     """As many bugs as are held out that an arm has not seen, in functions that it has practised on; for the base, those
     of all arms."""
     if name == BASE:
-        return distinct(one for arm in ("TTRL", "true labels") for one in practised(arm, task))
+        return distinct(one for arm in _LEARNERS for one in practised(arm, task))
     return [task.twins[one.id] for one in learnt(name, task) if one.id in task.twins][: len(task.held_out)]
 
 

@@ -98,8 +98,9 @@ def repair(
     """One-line bugs in functions of packages that the embedded policy never saw; exercises for what is rewarded."""
     policy = Policy()
     functions = sorted(t for t in read_functions(fetch_held_out(wheels)) if t.startswith(("def ", "async def ")))
-    parts = shared_out(functions, size, seed, lambda prompt: policy.count(prompt) <= MOST_PROMPT_TOKENS)
-    held_out, canaries, rest, twins = parts
+    held_out, canaries, rest, twins = shared_out(
+        functions, size, seed, lambda prompt: policy.count(prompt) <= MOST_PROMPT_TOKENS
+    )
     by_vote = _adapted(folder, SHIPPED, rest, size, "vote", seed, tell) if set(signals) - {"tests"} else NOTHING
     by_tests = _adapted(folder, SHIPPED, rest, size, "tests", seed, tell) if "tests" in signals else NOTHING
     recipe = Recipe(seed=seed, epochs=epochs)
