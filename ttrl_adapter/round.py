@@ -179,8 +179,7 @@ def choose(exercises: Sequence[Exercise], replay: Sequence[Chosen], context: Rou
     by_tests = context.recipe.signal == "tests"
     voted = [exercise for exercise in fresh if not (by_tests and exercise.passed)]
     tested = [exercise for exercise in fresh if by_tests and exercise.passed]
-    room = context.exercises - len(old)
-    wanted = min(room, context.voted)
+    wanted = min(context.exercises - len(old), context.voted)
     new: list[Exercise] = []
     asked = 0
     for start in range(0, min(len(voted), ASKED_AT_MOST * wanted), _BATCH):
@@ -192,8 +191,7 @@ def choose(exercises: Sequence[Exercise], replay: Sequence[Chosen], context: Rou
         context.tell("choosing", min(len(new), wanted), wanted)
         if len(new) >= wanted:
             break
-    new = [*new[:wanted], *tested][:room]
-    chosen = [*old, *new]
+    chosen = [*old, *new[:wanted], *tested][: context.exercises]
     return Chosen(
         exercises=tuple(chosen),
         base_votes={exercise.id: votes[exercise.id] for exercise in chosen if exercise.id in votes},
