@@ -247,20 +247,22 @@ class Repository:
 
     def files(self, snapshot: str) -> list[str]:
         """The paths of all files in a commit, symlinks included, submodules not."""
-        return [path for path, (_, kind, _) in self.entries(snapshot).items() if kind == "blob"]
+        return [path for path, entry in self.entries(snapshot).items() if entry.kind == "blob"]
 
     def blobs(self, snapshot: str) -> list[Blob]:
         """The regular files of a commit in git's order, without symlinks and submodules."""
-        return [Blob(path, id) for path, (mode, _, id) in self.entries(snapshot).items() if mode.startswith("100")]
+        regular = {path: facts.split()[2] for facts, path in self._listed(snapshot) if facts.startswith("100")}
+        return [Blob(path, id) for path, id in regular.items()]
 
     def entries(self, snapshot: str) -> dict[str, Entry]:
         """All that a commit holds, by path, in git's order."""
-        found = {}
-        for line in self.git("ls-tree", "-r", "-z", "--full-tree", snapshot).split(b"\0"):
-            facts, _, path = line.partition(b"\t")
-            if facts:
-                found[os.fsdecode(path)] = Entry(*facts.decode().split())
-        return found
+        return {path: Entry(*facts.split()) for facts, path in self._listed(snapshot)}
+
+    def _listed(self, snapshot: str) -> Iterator[tuple[str, str]]:
+        """For each entry mode, kind and id in one text, and its path."""
+        for line in os.fsdecode(self.git("ls-tree", "-r", "-z", "--full-tree", snapshot)).split("\0")[:-1]:
+            facts, _, path = line.partition("\t")
+            yield facts, path
 
     def sizes(self, blobs: Sequence[str]) -> list[int]:
         """The bytes of the blobs of these ids, in their order."""

@@ -8,6 +8,7 @@ import sys
 from math import inf
 from pathlib import Path
 
+from agent.cli import begin_process
 from agent.localise import Localisation
 from agent.task_map import TaskMap
 from agent.workspace import Repository
@@ -15,6 +16,7 @@ from memory.records import Task
 
 
 def main(root: Path, budget: int, prompts: list[str]) -> None:
+    begin_process()
     repository = Repository.open(root)
     for prompt in prompts:
         # A run takes its snapshot whether there is a map or not.

@@ -49,6 +49,22 @@ finally:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("said", [None, "26"])
+def test_idle_threads_of_numpy_sleep_soon_unless_the_user_says_otherwise(said: str | None) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_THREAD_TIMEOUT"}
+    if said:
+        environment["OPENBLAS_THREAD_TIMEOUT"] = said
+    program = """
+import os, sys
+from agent.cli import begin_process
+assert "numpy" not in sys.modules
+begin_process()
+print(os.environ["OPENBLAS_THREAD_TIMEOUT"])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert done.stdout.strip() == (said or "20")
+
+
 def test_help_lists_every_command_with_a_description() -> None:
     lines = sleepwright("--help").stdout.split("Commands:\n")[1].splitlines()
     commands = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
