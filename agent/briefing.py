@@ -4,7 +4,7 @@ Everything that comes from the repository or from a command is data: it is quote
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
@@ -13,7 +13,8 @@ from agent.chat import Message, count_tokens
 from agent.checkout import Checkout
 from agent.checks import is_test_file
 from agent.localise import Localisation
-from agent.mentions import readable
+from agent.mentions import function_of, readable
+from agent.relevance import is_source
 from agent.task_map import TaskMap
 from agent.templates import render
 from memory.records import Task
@@ -25,11 +26,15 @@ WHOLE_FILE = 1500
 LONGEST_LINE = 500
 """Characters of a line of prose or output that are shown."""
 FEW_FILES = 40
-"""A repository with no more than these is shown as far as the budget goes."""
+"""A repository with no more than these is small, if half the budget holds all its code."""
 AROUND = 25
 """Lines shown around a suspicious one in a larger file."""
+SHOWN_TESTS = 5
+"""Failing tests of a file around which it is shown, where it is large."""
 WHOLE = "whole file"
 _SECRET = (".env", ".env.*", "*.pem", "*.key", "id_rsa*", ".netrc", ".npmrc", ".pypirc")
+_DULL = (".*", "LICEN[CS]E*", "COPYING*", "NOTICE*", "*.lock")
+_INDEX = ("__init__.py", "index.js", "index.ts", "mod.rs", "lib.rs")
 _WORD = re.compile(r"[\w./-]*\w")
 
 
@@ -41,10 +46,12 @@ class Excerpt:
     text: str
     where: str
     """WHOLE, or which lines."""
+    first: int = 1
+    """The number of its first line."""
 
     @property
-    def is_whole(self) -> bool:
-        return self.where == WHOLE
+    def lines(self) -> range:
+        return range(self.first, self.first + self.text.count("\n") + 1)
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,8 @@ MOST_SUSPECTS = 15
 
 def orient(task: Task, checkout: Checkout, localisation: Localisation, budget: int, task_map: TaskMap) -> Orientation:
     """What is worth telling within about `budget` tokens."""
-    localisation = _with_guesses(localisation, checkout, task_map)
+    is_small = _is_small(checkout, budget)
+    localisation = localisation if is_small else _with_guesses(localisation, task_map)
     relevant = _relevant(task, checkout, localisation)
     tests = _tests(localisation, budget // 3)
     rules = _rules(checkout, relevant, budget // 3)
@@ -93,24 +101,26 @@ def orient(task: Task, checkout: Checkout, localisation: Localisation, budget: i
         rules=tuple(rules),
         notes="\n".join(localisation.notes),
         files=_listed(checkout, relevant, max(100, min(left // 2, 2_000))),
-        signatures="" if len(checkout.files) <= FEW_FILES else task_map.text(left // 2),
+        signatures="" if is_small else task_map.text(left // 2),
     )
 
 
 def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: int, task_map: TaskMap) -> Briefing:
     """The first messages to the model, about `budget` tokens in all."""
-    is_small = len(checkout.files) <= FEW_FILES
-    localisation = _with_guesses(localisation, checkout, task_map)
+    is_small = _is_small(checkout, budget)
+    localisation = localisation if is_small else _with_guesses(localisation, task_map)
     relevant = _relevant(task, checkout, localisation)
     left = budget - count_tokens(task.request) - 600
     tests = _tests(localisation, left // 5)
     rules = _rules(checkout, relevant, left // 5)
     left -= sum(count_tokens(text) for text in (tests, *(rule.text for rule in rules), *localisation.notes))
-    shown = relevant + _others(checkout, relevant)
-    excerpts = _excerpts(shown, checkout, localisation, left * (4 if is_small else 3) // 5)
+    wanted = relevant + (_others(checkout, relevant) if is_small else [])
+    excerpts = _excerpts(wanted, checkout, localisation, left * (4 if is_small else 3) // 5)
     left -= sum(count_tokens(excerpt.text) + 12 for excerpt in excerpts)
-    whole = {excerpt.path for excerpt in excerpts if excerpt.is_whole}
-    signatures = task_map.text(0 if is_small else left // 2, whole)
+    shown: dict[str, set[int]] = {}
+    for excerpt in excerpts:
+        shown.setdefault(excerpt.path, set()).update(excerpt.lines)
+    signatures = task_map.text(0 if is_small else left // 2, shown)
     left -= count_tokens(signatures)
     marker = _marker([signatures, *(excerpt.text for excerpt in excerpts)])
     user = render(
@@ -130,10 +140,18 @@ def brief(task: Task, checkout: Checkout, localisation: Localisation, budget: in
     return Briefing((Message("system", system), Message("user", user)), checkout.files, marker)
 
 
-def _with_guesses(localisation: Localisation, checkout: Checkout, task_map: TaskMap) -> Localisation:
+def _is_small(checkout: Checkout, budget: int) -> bool:
+    """Whether the repository can be shown, so that nobody has to say where to look."""
+    if len(checkout.files) > FEW_FILES:
+        return False
+    code = (checkout.read(path) or "" for path in checkout.files if is_source(path))
+    return sum(map(count_tokens, code)) <= budget // 2
+
+
+def _with_guesses(localisation: Localisation, task_map: TaskMap) -> Localisation:
     """With what the task may be about by its words, where no failing test says where to look."""
     fails = localisation.failing or (localisation.tests and not localisation.tests.passed)
-    if len(checkout.files) <= FEW_FILES or (fails and localisation.suspects):
+    if fails and localisation.suspects:
         return localisation
     known = {(suspect.path, suspect.line) for suspect in localisation.suspects}
     guesses = [guess for guess in task_map.suspects if (guess.path, guess.line) not in known]
@@ -152,39 +170,41 @@ def _relevant(task: Task, checkout: Checkout, localisation: Localisation) -> lis
             scores[path] = scores.get(path, 0.0) + weight
     for path in {test.partition("::")[0] for test in localisation.failing} & set(checkout.files):
         scores[path] = scores.get(path, 0.0) + 0.1
-    shown = (path for path in scores if path.isprintable() and not _is_secret(path))
+    shown = (path for path in scores if path.isprintable() and not _is_called(path, _SECRET))
     # What the tests are is told after what they test.
     return sorted(shown, key=lambda path: (is_test_file(path) and scores[path] < 2, -scores[path], path))
 
 
 def _others(checkout: Checkout, relevant: Sequence[str]) -> list[str]:
-    """The other files, where there are few enough to show them all; code before tests before words."""
-    if len(checkout.files) > FEW_FILES:
-        return []
-    others = {path for path in checkout.files if path.rpartition("/")[2] != RULES and not _is_secret(path)} - {
-        *relevant
-    }
-    return sorted(others, key=lambda path: (path.endswith((".md", ".rst", ".txt")), is_test_file(path), path))
+    """The other files of a small repository, without those that say nothing; code before tests before the rest."""
+    others = {path for path in checkout.files if not _is_called(path, (RULES, *_SECRET, *_DULL))} - {*relevant}
+    return sorted(others, key=lambda path: (not is_source(path), not is_test_file(path), path))
 
 
-def _is_secret(path: str) -> bool:
-    return any(fnmatch(path.rpartition("/")[2], secret) for secret in _SECRET)
+def _is_called(path: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns fits a file's name, or that of the folder at the top."""
+    parts = (path.partition("/")[0], path.rpartition("/")[2])
+    return any(fnmatch(part, pattern) for part in parts for pattern in patterns)
 
 
 def _named(text: str, checkout: Checkout) -> list[str]:
-    """Files whose path, or whose name where it is the only one, stands in the text."""
-    words = {word.removeprefix("./") for word in _WORD.findall(readable(text)) if "." in word or "/" in word}
+    """Files that a text names: by path, by name where it is the only one, README.md as README; for one that is not
+    there yet, the index of its folder."""
+    words = {word.removeprefix("./") for word in _WORD.findall(readable(text)) if re.search(r"[./]|^[A-Z]+$", word)}
     by_name: dict[str, list[str]] = {}
     for path in checkout.files:
         by_name.setdefault(path.rpartition("/")[2], []).append(path)
+    by_stem = {path.rpartition(".")[0]: path for path in checkout.files}
     found = [path for path in checkout.files if path in words]
     for word in sorted(words):
-        ends = [
-            path
-            for path in by_name.get(word.rpartition("/")[2], ())
-            if f"/{word}".endswith(f"/{path}") or path.endswith(f"/{word}")
-        ]
+        folder, _, name = word.rpartition("/")
+        ends = [path for path in by_name.get(name, ()) if f"/{word}".endswith(f"/{path}") or path.endswith(f"/{word}")]
+        if not ends and folder:
+            ends = [
+                path for index in _INDEX for path in by_name.get(index, ()) if f"/{path}".endswith(f"/{folder}/{index}")
+            ]
         found += ends if len(ends) == 1 else ()
+        found += [by_stem[word]] if word in by_stem else ()
     return list(dict.fromkeys(found))
 
 
@@ -220,19 +240,33 @@ def _excerpts(relevant: Sequence[str], checkout: Checkout, localisation: Localis
         if not text or budget < 50:
             continue
         lines = [suspect.line for suspect in localisation.suspects if suspect.path == path]
+        lines += _tests_in(path, text, localisation.failing)
         if len(text) < 10 * WHOLE_FILE and count_tokens(text) <= min(WHOLE_FILE, budget):
             parts = [Excerpt(path, text, WHOLE)]
         else:
-            parts = _parts(path, text.split("\n"), lines, budget if not found else budget // 2)
+            room = budget if not found else budget // 2
+            parts = _parts(path, text.removesuffix("\n").split("\n"), lines, room)
         budget -= sum(count_tokens(part.text) + 12 for part in parts)
         found += parts
     return found
 
 
+def _tests_in(path: str, text: str, failing: Sequence[str]) -> Iterator[int]:
+    """The lines of a file that name the functions of its failing tests, of each the first."""
+    names = dict.fromkeys(function_of(test) for test in failing if test.partition("::")[0] == path)
+    for name in [*names][:SHOWN_TESTS]:
+        if match := re.search(rf"\b{re.escape(name)}\b", text):
+            yield text.count("\n", 0, match.start()) + 1
+
+
 def _parts(path: str, lines: Sequence[str], suspects: Sequence[int], budget: int) -> list[Excerpt]:
-    """Stretches around the suspicious lines, best first as far as the budget goes, in the file's order."""
+    """Stretches around the suspicious lines, best first as far as the budget goes, in the file's order.
+
+    Where no line is suspicious, the beginning.
+    """
     shown: set[int] = set()
-    for suspect in suspects or [1]:
+    budget = budget if suspects else min(budget, WHOLE_FILE)
+    for suspect in suspects or range(1, len(lines) + 1, AROUND):
         around = set(range(max(0, suspect - 1 - AROUND), min(len(lines), suspect + AROUND))) - shown
         cost = count_tokens("\n".join(lines[i] for i in sorted(around)))
         if cost > budget:
@@ -242,7 +276,8 @@ def _parts(path: str, lines: Sequence[str], suspects: Sequence[int], budget: int
     parts = []
     for first in sorted(i for i in shown if i - 1 not in shown):
         end = next(i for i in range(first, len(lines) + 1) if i not in shown)
-        parts.append(Excerpt(path, "\n".join(lines[first:end]) + "\n", f"lines {first + 1} to {end} of {len(lines)}"))
+        where = f"lines {first + 1} to {end} of {len(lines)}"
+        parts.append(Excerpt(path, "\n".join(lines[first:end]) + "\n", where, first + 1))
     return parts
 
 

@@ -3,13 +3,12 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from agent.chat import count_tokens
 from agent.mentions import MOST_NAMESAKES, Line, named_files, names_in
 from agent.symbol_rank import Indices, Ranking, SymbolGraph
 
-GAP = "⋮"
-"""Stands for the lines that are left out."""
 _CODE, _WORD = 1.0, 0.2  # a name written as code, and a plain word that happens to be one
 _PATH, _STEM = 1.0, 0.2  # a path, and a plain word that happens to be a file's name
 
@@ -19,29 +18,28 @@ def repo_map(
     task: str,
     budget: int,
     suspicious: Mapping[str, float] | None = None,
-    left_out: Collection[str] = (),
+    shown: Mapping[str, Collection[int]] | None = None,
 ) -> str:
     """The map for a task, at most `budget` tokens by `count_tokens`; "" where nothing fits or nothing is defined.
 
-    `suspicious`: paths with weights above 0, 1.0 as much as a path that the task names. `left_out`: paths that are
-    ranked with the others, but not shown. Files come in the order of their rank, each with its chosen signatures in
-    the file's order. The same arguments give the same map.
+    `suspicious`: paths with weights above 0, 1.0 as much as a path that the task names. `shown`: by path the lines
+    whose text is known already; what they define is ranked with the rest, but left out. Files come in the order of
+    their rank, each with its chosen signatures in the file's order. The same arguments give the same map.
     """
     table = graph.table
     ranking, order = _ranked(graph, task, suspicious)
-    is_shown = np.array([path not in left_out for path in table.paths], bool)
     chosen: dict[int, set[int]] = {}
-    for best in order[is_shown[table.definition_file[order]]].tolist():
+    for best in order[_is_new(graph, shown or {})[order]].tolist():
         added = [index for index in _with_owners(graph, best) if index not in chosen.get(_file(graph, index), ())]
         file = _file(graph, best)
-        cost = sum(count_tokens(table.signatures[index]) + 4 for index in added)
-        cost += 0 if file in chosen else count_tokens(table.paths[file]) + 4
+        cost = sum(count_tokens(table.signatures[index]) + 1 for index in added)
+        cost += 0 if file in chosen else count_tokens(table.paths[file]) + 2
         if cost > budget:
             break
         budget -= cost
         chosen.setdefault(file, set()).update(added)
     by_rank = sorted(chosen, key=lambda file: (-ranking.files[file], file))
-    return "\n".join(line for file in by_rank for line in _lines(graph, file, sorted(chosen[file])))
+    return "\n\n".join("\n".join(_lines(graph, file, sorted(chosen[file]))) for file in by_rank)
 
 
 def best_places(
@@ -77,6 +75,17 @@ def _ranked(graph: SymbolGraph, task: str, suspicious: Mapping[str, float] | Non
     return ranking, np.argsort(-ranking.definitions, kind="stable")
 
 
+def _is_new(graph: SymbolGraph, shown: Mapping[str, Collection[int]]) -> npt.NDArray[np.bool_]:
+    """Of each definition, whether it begins on a line that is not shown."""
+    table = graph.table
+    is_new = np.ones(len(table.signatures), bool)
+    for file, path in enumerate(table.paths):
+        if path in shown:
+            lines = np.fromiter(shown[path], np.int64)
+            is_new &= (table.definition_file != file) | ~np.isin(table.definitions["line"], lines)
+    return is_new
+
+
 def _file(graph: SymbolGraph, index: int) -> int:
     return int(graph.table.definition_file[index])
 
@@ -95,8 +104,6 @@ def _lines(graph: SymbolGraph, file: int, indices: Sequence[int]) -> Iterator[st
     last = 0
     for index in indices:
         line = int(table.definitions["line"][index])
-        if line > last + 1:
-            yield GAP
         if line > last:
             yield table.signatures[index]
         last = max(last, line)

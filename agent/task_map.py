@@ -2,7 +2,7 @@
 symbols and words kept in the memory home by blob, so that an unchanged file is never read twice."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,17 +38,17 @@ class TaskMap:
     localisation: Localisation
     most_seconds: float = MOST_SECONDS
 
-    def text(self, budget: int, left_out: Collection[str] = ()) -> str:
+    def text(self, budget: int, shown: Mapping[str, Collection[int]] | None = None) -> str:
         """The signatures that matter most for the task, at most `budget` tokens; "" where there are none.
 
-        Files in `left_out` have a say in the ranking but do not show up: their text is there already. Raises
-        RepositoryError where git cannot read the snapshot, StoreError where there is no memory home.
+        What begins on a `shown` line of a path has a say in the ranking but is left out: its text is there already.
+        Raises RepositoryError where git cannot read the snapshot, StoreError where there is no memory home.
         """
         if budget <= 0:
             return ""
         from agent.repo_map import repo_map
 
-        return repo_map(self._graph, self.task.request, budget, self._suspicious, left_out)
+        return repo_map(self._graph, self.task.request, budget, self._suspicious, shown)
 
     @cached_property
     def suspects(self) -> tuple[Suspect, ...]:

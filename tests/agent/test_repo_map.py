@@ -87,7 +87,12 @@ def test_a_suspicious_file_comes_first(repo: Path, tmp_path: Path) -> None:
 def test_files_that_are_shown_elsewhere_are_left_out(repo: Path, tmp_path: Path) -> None:
     graph = SymbolGraph(table(repo, tmp_path / "s.db"))
     assert "calc.py\n" in repo_map(graph, "add", 1000)
-    assert not repo_map(graph, "add", 1000, left_out={"calc.py"}).startswith("calc.py")
+    assert repo_map(graph, "add", 1000, shown={"calc.py": range(1, 9)}).startswith("tests/test_calc.py\n")
+
+
+def test_what_is_shown_of_a_file_is_left_out_of_its_part_of_the_map(repo: Path, tmp_path: Path) -> None:
+    graph = SymbolGraph(table(repo, tmp_path / "s.db"))
+    assert repo_map(graph, "add", 1000, shown={"calc.py": {1, 2}}).startswith("calc.py\ndef double(a)\n")
 
 
 def test_the_best_places_are_those_that_the_task_names(repo: Path, tmp_path: Path) -> None:
@@ -98,12 +103,12 @@ def test_the_best_places_are_those_that_the_task_names(repo: Path, tmp_path: Pat
 
 
 def test_a_file_that_others_use_comes_first_without_a_task(repo: Path, tmp_path: Path) -> None:
-    assert mapped(repo, tmp_path / "s.db", "").startswith("calc.py\ndef add(a, b)\n⋮\ndef double(a)")
+    assert mapped(repo, tmp_path / "s.db", "").startswith("calc.py\ndef add(a, b)\ndef double(a)")
 
 
 def test_a_method_is_shown_below_its_class(repo: Path, tmp_path: Path) -> None:
     (repo / "shop.py").write_text("class Basket:\n    size = 1\n\n    def add_item(self): ...\n")
-    assert "class Basket\n⋮\n    def add_item(self)" in mapped(repo, tmp_path / "s.db", "`add_item` fails")
+    assert "class Basket\n    def add_item(self)" in mapped(repo, tmp_path / "s.db", "`add_item` fails")
 
 
 def test_the_map_keeps_its_budget(repo: Path, tmp_path: Path) -> None:

@@ -266,11 +266,46 @@ def test_markers_avoid_those_in_the_code(repo: Path) -> None:
 def test_a_large_file_is_shown_around_its_suspects(repo: Path) -> None:
     (repo / "big.py").write_text("".join(f"line_{i} = {i}\n" for i in range(3000)))
     found = Localisation(None, (), (Suspect("big.py", 1500, 1.0), Suspect("big.py", 2500, 0.5)))
-    text = briefed(repo, found, 8000).messages[1].content
+    text = code_in(briefed(repo, found, 8000))
     assert "line_1499 = 1499\n" in text
     assert "line_2499 = 2499\n" in text
     assert "line_100 = 100\n" not in text
-    assert "big.py (lines 1475 to 1525 of 3001)" in text
+    assert "big.py (lines 1475 to 1525 of 3000)" in text
+
+
+def code_in(briefing: Briefing) -> str:
+    text = briefing.messages[1].content
+    return text[text.index("# Code") :].partition("# Map of the repository")[0]
+
+
+def test_a_large_file_of_tests_is_shown_around_the_failing_ones(repo: Path) -> None:
+    lines = "".join(f"def test_{i}():\n    assert add({i}, 0) == {i}\n\n\n" for i in range(1000))
+    (repo / "tests" / "test_calc.py").write_text(lines)
+    found = replace(FOUND, failing=("tests/test_calc.py::test_777[a-b]",))
+    shown = code_in(briefed(repo, found, 8000))
+    assert "    assert add(777, 0) == 777\n" in shown and "assert add(1, 0)" not in shown
+
+
+def test_a_file_about_which_nothing_is_known_is_shown_from_its_beginning(repo: Path) -> None:
+    (repo / "notes.md").write_text("".join(f"Line {i}.\n" for i in range(1, 3000)))
+    shown = code_in(briefed(repo, FOUND, 16_000, "add() subtracts, see notes.md"))
+    assert "notes.md (lines 1 to " in shown and "Line 100.\n" in shown and "Line 2000." not in shown
+
+
+@pytest.mark.parametrize(
+    ("request_", "path"),
+    [
+        ("mention it in the README", "README.md"),
+        ("put it into pkg/new.py and export it", "pkg/__init__.py"),
+        ("put it into tools/pkg/new.py", None),
+    ],
+)
+def test_the_files_that_a_task_will_touch_are_shown(repo: Path, request_: str, path: str | None) -> None:
+    many_scripts(repo)
+    (repo / "pkg").mkdir()
+    (repo / "pkg" / "__init__.py").write_text("__all__ = []\n")
+    shown = code_in(briefed(repo, FOUND, 16_000, request_))
+    assert [path for path in ("README.md", "pkg/__init__.py") if f"{path} (whole file)" in shown] == [path] * bool(path)
 
 
 @pytest.mark.parametrize("budget", [1000, 3000, 16_000])
@@ -373,6 +408,24 @@ def test_a_small_repository_is_not_mapped(repo: Path) -> None:
     proposals, (request,) = propose(repo, [Scripted((FIX,))])
     assert "Map of the repository" not in told(request)
     assert not MemoryHome.for_repository(Repository.open(repo).common_dir).symbols.exists()
+
+
+def test_a_few_large_files_are_mapped_and_searched_like_many(repo: Path) -> None:
+    functions = [f"def step_{i}(price):\n    return price * {i}\n\n\n" for i in range(1500)]
+    functions[700] = 'def vat(price):\n    """Taxes of an invoice."""\n    return price * 2\n\n\n'
+    (repo / "shop.py").write_text("".join(functions))
+    text = briefed(repo, NOWHERE, 16_000, "invoices: the taxes are doubled").messages[1].content
+    code, _, signatures = text.partition("# Map of the repository")
+    assert "return price * 2\n" in code
+    assert "def step_3(price)\n" in signatures and "def vat(price)\n" not in signatures
+
+
+def test_the_rest_of_a_small_repository_comes_after_its_code(repo: Path) -> None:
+    for path in ("LICENSE", ".gitignore", "setup.cfg", "zebra.py"):
+        (repo / path).write_text("x = 1\n")
+    shown = code_in(briefed(repo, NOWHERE, 8000))
+    assert "LICENSE (" not in shown and ".gitignore (" not in shown
+    assert shown.index("zebra.py (") < shown.index("test_calc.py (") < shown.index("setup.cfg (")
 
 
 def test_the_symbols_of_a_mapped_repository_are_kept_in_its_memory_home(repo: Path) -> None:
