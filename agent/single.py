@@ -206,12 +206,13 @@ class _Conversation:
         return answer.edits, ""
 
     def _ask_again(self, reply: Reply, problem: str, seed: int) -> Sequence[Reply]:
-        room = self._sampling.room
+        room, marker = self._sampling.room, self._sampling.briefing.marker
+        told = render("repair", problem=problem, was_cut=reply.was_cut, marker=marker)
         return self._model.sample(
             [
                 *self._sampling.briefing.messages,
                 Message("assistant", reply.text[:_REMEMBERED] or "(nothing)"),
-                Message("user", render("repair", problem=problem, was_cut=reply.was_cut)),
+                Message("user", told),
             ],
             temperature=self._sampling.temperature,
             seed=seed,

@@ -124,6 +124,12 @@ def test_an_answer_that_cannot_be_used_is_told_why_and_asked_for_again(repo: Pat
     assert requests[1]["messages"][-2] == {"role": "assistant", "content": bad}
 
 
+def test_an_answer_without_a_block_is_shown_what_one_looks_like(repo: Path) -> None:
+    (repo / "calc.py").write_text("<<<<<<< SEARCH\n" + (repo / "calc.py").read_text())
+    _, requests = propose(repo, [Scripted(("Subtract nothing.",)), Scripted((FIX,))])
+    assert "```\n<<<<<<<< SEARCH\n" in requests[1]["messages"][-1]["content"]
+
+
 def test_repairs_end(repo: Path) -> None:
     (proposal,), requests = propose(repo, [Scripted((WRONG,))])
     assert proposal.edits == ()
