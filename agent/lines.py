@@ -16,7 +16,9 @@ from agent.errors import EditRefused
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _TAB_WIDTHS = (4, 8, 2, 3)
-_SHOWN = 20  # lines, and places, in a refusal
+_SHOWN = 20  # places in a refusal
+_SHOWN_LINES = 40
+_AROUND = 2  # lines shown before and after a block that may have been meant
 _COMPARED = 5000  # distinct lines that a refusal compares: a second at most
 _CLIP = 200  # characters of a line that a refusal compares and shows
 
@@ -83,19 +85,43 @@ def _find(texts: Sequence[str], wanted: Sequence[str]) -> Iterator[int]:
 
 
 def _nearest(texts: list[str], wanted: list[str]) -> str:
-    """The real lines that are most like the wanted ones, numbered."""
+    """The real lines that are most like the wanted ones, numbered, with a little around a block."""
     stripped = [text.strip()[:_CLIP] for text in texts]
+    starts = _like(stripped, wanted)
+    if not starts:
+        return "No line is like it." if any(stripped) else "The file has no text."
+    near = sorted({i for start in starts for i in _window(start, wanted) if i < len(texts)})
+    return "The nearest lines are:\n" + "\n".join(f"{i + 1}: {texts[i][:_CLIP]}" for i in near[:_SHOWN_LINES])
+
+
+def _like(stripped: list[str], wanted: list[str]) -> list[int]:
+    """Where a block begins that may have been meant: where most of the wanted lines are, at most three places."""
     distinct = list(dict.fromkeys(filter(None, stripped)))[:_COMPARED]
+    sought = [text.strip()[:_CLIP] for text in wanted]
+    found: dict[int, int] = {}
     # The longest lines say most about the place that was meant.
-    for offset, text in sorted(enumerate(wanted), key=lambda item: -len(item[1].strip()))[:3]:
-        like = text.strip()[:_CLIP]
+    for offset, like in sorted(enumerate(sought), key=lambda item: -len(item[1]))[:3]:
         close = [line for line in distinct if like in line][:3] if like else []
-        close = close or get_close_matches(like, distinct, n=3, cutoff=0.6)
-        starts = [stripped.index(line) - offset for line in close]
-        near = sorted({i for start in starts for i in range(start, start + len(wanted)) if 0 <= i < len(texts)})
-        if near:
-            return "The nearest lines are:\n" + "\n".join(f"{i + 1}: {texts[i][:_CLIP]}" for i in near[:_SHOWN])
-    return "No line is like it." if distinct else "The file has no text."
+        if not close and not found:
+            close = get_close_matches(like, distinct, n=3, cutoff=0.6)
+        for line in close:
+            for i in islice((i for i, other in enumerate(stripped) if other == line), _SHOWN):
+                start = i - offset
+                found[start] = _agreement(sought, [stripped[j] for j in _window(start, sought) if j < len(stripped)])
+    most = max(found.values(), default=0)
+    return [start for start, count in found.items() if count == most][:3]
+
+
+def _agreement(sought: list[str], window: list[str]) -> int:
+    """How many lines two blocks share, in the same order."""
+    matcher = SequenceMatcher(None, sought[:_SHOWN_LINES], window[:_SHOWN_LINES])
+    return sum(block.size for block in matcher.get_matching_blocks())
+
+
+def _window(start: int, wanted: list[str]) -> range:
+    """The indices of a block of so many lines, with a little around it."""
+    around = _AROUND if len(wanted) > 1 else 0
+    return range(max(0, start - around), max(0, start + len(wanted) + around))
 
 
 def _merge(window: list[_Line], old: list[str], new: list[str], reindented: list[_Line], eol: str) -> list[_Line]:
