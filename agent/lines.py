@@ -91,7 +91,8 @@ def _nearest(texts: list[str], wanted: list[str]) -> str:
     if not starts:
         return "No line is like it." if any(stripped) else "The file has no text."
     near = sorted({i for start in starts for i in _window(start, wanted) if i < len(texts)})
-    return "The nearest lines are:\n" + "\n".join(f"{i + 1}: {texts[i][:_CLIP]}" for i in near[:_SHOWN_LINES])
+    shown = "\n".join(f"{i + 1}\t{texts[i][:_CLIP]}" for i in near[:_SHOWN_LINES])
+    return f"The nearest lines, each after its number, are:\n{shown}"
 
 
 def _like(stripped: list[str], wanted: list[str]) -> list[int]:

@@ -108,7 +108,7 @@ def test_a_new_file_is_an_edit(repo: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "told_why"),
     [
-        (WRONG, "The nearest lines are:"),
+        (WRONG, "The nearest lines, each after its number"),
         ("No idea.", "no edit in the answer"),
         (block("    return a - b", "    return (a + b"), "calc.py:2"),
         (block("    return a - b", "    return c"), "undefined name 'c'"),

@@ -107,6 +107,14 @@ def test_a_whole_line_counts_before_parts_of_others(root: Path) -> None:
     assert (root / "a.txt").read_text() == "xy\nz\n"
 
 
+def test_line_numbers_copied_from_a_refusal_are_taken_away(root: Path) -> None:
+    with pytest.raises(EditRefused) as refusal:
+        edit(root, "calc.py", "def add(a, c):\n    return a - b", "")
+    copied = "\n".join(str(refusal.value).split("\n")[1:3])
+    edit(root, "calc.py", copied, copied.replace("a - b", "a + b"))
+    assert (root / "calc.py").read_text().startswith("def add(a, b):\n    return a + b\n")
+
+
 def test_copied_line_numbers_are_taken_away(root: Path) -> None:
     edit(
         root,
