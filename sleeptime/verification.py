@@ -4,6 +4,7 @@ No model judges: a thing is there, or it is not. What reads like a name and cann
 good claims are lost now and then, and made-up ones are not kept.
 """
 
+import builtins
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,8 +29,9 @@ _NAME = re.compile(
 _NAMED = re.compile(
     r"\b(?:functions?|methods?|class(?:es)?|modules?|packages?|variables?|constants?|attributes?|fields?|parameters?"
     r"|arguments?|exceptions?|decorators?|fixtures?|flags?|options?|commands?|tables?|endpoints?)"
-    r"(?: (?:named|called))? ([^\W\d]\w*)"
+    r"(?: (named|called))? ([^\W\d]\w*)"
 )
+_BENT = re.compile(r"[a-z]+(?:ed|ing|ly|s)")
 _COMMAND = re.compile(
     r"\b(?:npm(?: run)?|yarn|pnpm|cargo|tox -e|nox -s|python3? -m|pip3? install|poetry|uv run|docker|just)"
     r" [\w./:@=-]+(?: [\w-]*[./:@=_-][\w./:@=-]*)*"
@@ -40,16 +42,18 @@ _OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]+")
 _LINE = re.compile(r"\blines? #?(\d+)(?:(?:-| to | through | and |–)(\d+))?", re.IGNORECASE)
 _LINE_OF = re.compile(r"([\w./-]+\.\w+)(?::|#)L?(\d+)(?:-L?(\d+))?\b")
 _PLAIN = re.compile(r"[^\W\d]\w*")
-_ALWAYS = frozenset(("None", "True", "False", "null", "nil", "undefined", "true", "false", "self", "this"))
+_ALWAYS = frozenset((*dir(builtins), "null", "nil", "undefined", "true", "false", "self", "this"))
 _ABBREVIATIONS = frozenset(("e.g", "i.e", "a.k.a", "etc"))
 _BETWEEN = frozenset(
     "a an and are as at be been before below by can cannot do does for from given has have here if in into is it its"
     " itself like list may might must name names needs never not of on only or over return returns should so take takes"
     " that the then there they this to under until use used uses was when where which while who will with without"
     " above after also always all any both each expects changes gets goes keeps made makes raises reads shall stays"
-    " writes works".split()
+    " writes works access again at body boundary but call chain creation declaration definition dict header hierarchy"
+    " instance just level line lookup namespace object once order pair per prefix resolution scope scoped signature"
+    " state such than twice value".split()
 )
-"""Words that follow "function" and the like without being its name."""
+"""Words that follow "function" and the like without being its name; so do verbs and plurals."""
 _MAKE = re.compile(r"^([\w.-]+(?: [\w.-]+)*)\s*:(?!=)", re.MULTILINE)
 
 
@@ -268,8 +272,8 @@ def _names_in(prose: str, endings: frozenset[str]) -> Iterator[str]:
         if match[0] not in _ABBREVIATIONS:
             yield match[0].rstrip("(")
     for match in _NAMED.finditer(prose):
-        if match[1] not in _BETWEEN:
-            yield match[1]
+        if match[1] or (match[2] not in _BETWEEN and not _BENT.fullmatch(match[2])):
+            yield match[2]
 
 
 def _spaced(text: str) -> str:

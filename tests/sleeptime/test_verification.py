@@ -73,6 +73,9 @@ def claim(text: str, kind: ClaimKind = "purpose", **evidence: tuple[object, ...]
         "Input or output is left to shop/cart.py.",
         "Parameter(s) are not checked in `prices.py`.",
         "The comment says 'prices are in cents'; a cart's total isn't rounded, and the carts' items aren't its own.",
+        "A function decorated twice, a class instance or the command line: the method resolution order decides.",
+        "The function loses its name; a class twice as large is a function call away.",
+        "A cart that holds text raises a `TypeError`, or KeyError.",
         "`shop/cart.py::ShoppingCart.add_item` and `shop/prices.py::prices.total` belong together.",
     ],
 )
@@ -95,6 +98,7 @@ def test_what_is_there_is_let_through(text: str) -> None:
         ("The DiscountTable decides.", "DiscountTable"),
         ("The discountTable decides.", "discountTable"),
         ("The function discount decides.", "discount"),
+        ("A function called discounted decides.", "discounted"),
         ("It uses `prices.discount`.", "discount"),
         ("It uses prices.discount to do so.", "discount"),
         ("It uses `total(cart, discount)`.", "discount"),
