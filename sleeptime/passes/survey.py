@@ -150,7 +150,8 @@ def _hot_spots(study: Study) -> Fact | None:
     overview = study.overview
     there = [path for path in overview.use if _is_writable(path)]
     changes = overview.history.churn
-    churn = sorted((path for path in there if path in changes), key=lambda path: -changes[path])
+    changed = [path for path in there if overview.history.commits[path] > 1]
+    churn = sorted(changed, key=lambda path: -changes[path])
     central = dict(zip(overview.table.paths, overview.ranking.files.tolist(), strict=True))
     used = sorted(there, key=lambda path: -central[path])
     if len(there) < 2 * _HOT:

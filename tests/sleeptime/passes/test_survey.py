@@ -49,6 +49,15 @@ def test_files_that_change_together_are_named(repo: Path) -> None:
     assert [text for text in surveyed(repo) if told in text]
 
 
+def test_files_that_change_most_are_those_that_have_changed(repo: Path) -> None:
+    for number in range(12):
+        (repo / f"part{number}.py").write_text(f"def part_of_{number}():\n    return 1\n")
+    commit(repo, "part12.py", "def part_of_12():\n    return 1\n")
+    assert not [text for text in surveyed(repo) if "change most" in text]
+    commit(repo, "part7.py", "def part_of_7():\n    return 2\n")
+    assert [text for text in surveyed(repo) if text.endswith("Those that change most at present: part7.py.")]
+
+
 def test_after_a_commit_only_what_it_touched_is_looked_at_again(repo: Path) -> None:
     for number in range(6):
         commit(repo, f"part{number}.py", f"def part_of_{number}():\n    return 1\n")
