@@ -111,7 +111,10 @@ class NoteStore:
         return broken_anchors(self.tree, self.tree.held(), self.log, ids)
 
     def recall(self, question: str, most: int = MOST_NOTES, budget: int = BUDGET) -> Recall:
-        """The live notes that bear on a question, at most `most` and about `budget` tokens."""
+        """The live notes that bear on a question, at most `most` and about `budget` tokens.
+
+        No expected questions: they tell nothing.
+        """
         words = self.log.search(question, CANDIDATES)
         ranks, problem = {"words": words}, None
         try:
@@ -121,11 +124,12 @@ class NoteStore:
                 ranks[kind] = [neighbour.id for neighbour in near if neighbour.similarity >= _SIMILAR]
         except (IndexFailure, EmbeddingError) as error:
             problem = f"Searched by words only: {error}"
-        order = fuse(ranks)
+        found = fuse(ranks)
+        notes = {note.id: note for note in self.log.notes(found) if note.kind != "question"}
+        order = [id for id in found if id in notes]
         held = self.tree.held()
         broken = broken_notes(self.tree, held, self.log, order)
-        notes = {note.id: note for note in self.log.notes(order)}
-        live = (self._placed(notes[id], held) for id in order if id in notes and id not in broken)
+        live = (self._placed(notes[id], held) for id in order if id not in broken)
         hidden = sum(id in broken for id in order[:most])
         return Recall(pack(live, most, budget), hidden, problem)
 

@@ -28,6 +28,14 @@ def test_a_note_that_bears_on_the_question_is_recalled(store: NoteStore) -> None
     assert texts(store, "why does add give the wrong sum?") == {"`add` subtracts."}
 
 
+def test_a_question_that_is_expected_tells_nothing(store: NoteStore, repo: Path) -> None:
+    store.add("Why does `add` subtract?", ["calc.py"], origin="inferred", kind="question")
+    store.add("`add` subtracts.", ["calc.py"], origin="inferred")
+    assert texts(store, "why does add give the wrong sum?") == {"`add` subtracts."}
+    (repo / "calc.py").write_text("")
+    assert store.recall("add").hidden == 1
+
+
 def test_a_stale_note_is_not_recalled_and_not_hidden_in_silence(store: NoteStore, repo: Path) -> None:
     store.add("`add` subtracts.", ["calc.py"], origin="inferred")
     (repo / "calc.py").write_text("def add(a, b):\n    return a + b\n")
