@@ -97,9 +97,10 @@ class Meter:
         """
         with self._lock:
             room, limit = self._room(prompt)
+            why = f": the next request would read about {prompt:,} tokens" if room < 0 else ""
             n = min(n, room // min(max_tokens, _SMALLEST_REPLY))
             if n < 1 or not self.has_time():
-                self._reached = self._reached or f"The limit of {limit} for the model is reached."
+                self._reached = self._reached or f"The limit of {limit} for the model is reached{why}."
                 return None
             max_tokens = min(max_tokens, room // n)
             self._booked += Tokens(prompt=prompt, completion=n * max_tokens)

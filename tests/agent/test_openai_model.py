@@ -529,6 +529,14 @@ def test_reaching_a_limit_ends_the_sampling(limits: Limits, sentence: str) -> No
     assert len(server.requests) <= 2
 
 
+def test_a_limit_that_the_first_prompt_exceeds_says_how_long_it_is() -> None:
+    with ScriptedServer() as server:
+        client = model(server, limits=Limits(tokens=10))
+        assert client.sample([Message("user", "word " * 1000)]) == []
+    assert (client.meter.reached or "").endswith("is reached: the next request would read about 1,004 tokens.")
+    assert server.requests == []
+
+
 def test_near_a_limit_fewer_and_shorter_answers_are_asked_for() -> None:
     with ScriptedServer() as server:
         model(server, limits=Limits(tokens=1000)).sample(QUESTION, n=8, max_tokens=4096)
