@@ -26,8 +26,10 @@ def lesson(experience: Experience, outcomes: Sequence[Outcome]) -> str:
     if kinds and kinds[-1] == "undone":
         return f'Asked "{asked}", a change of {changed} was applied, and the user took it back.{_told(winner)}'
     kept = kinds[-1] if kinds else ""
-    if experience.status == "passed" or (experience.status == "unchecked" and kept):
-        passed = f", `{experience.task.test_command}` passed" if experience.status == "passed" else ""
+    proven = experience.status == "passed" and not experience.passed_before
+    if proven or (experience.status in ("passed", "unchecked") and kept):
+        still = " still" if experience.passed_before else ""
+        passed = f", `{experience.task.test_command}`{still} passed" if experience.status == "passed" else ""
         applied = f", and it was {kept}" if kept else ""
         return f'Asked "{asked}", what worked was a change of {changed}: {votes}{passed}{applied}.{_told(winner)}'
     if experience.status == "failed":

@@ -12,7 +12,7 @@ from agent.chat import Message, count_prompt
 from agent.checks import is_test_file
 from agent.errors import ModelError
 from agent.templates import render_from
-from memory.records import Anchor, Experience, Note, Outcome, Tokens
+from memory.records import Anchor, Candidate, Experience, Note, Outcome, Tokens
 from sleeptime.lessons import MOST_FILES, changes, lesson
 from sleeptime.note_words import words_of
 from sleeptime.records import Item, item_key
@@ -145,19 +145,27 @@ def _problem(said: str, material: str, was_cut: bool) -> str | None:
 
 def _prompt(experience: Experience, told: str) -> list[Message]:
     winner = None if experience.vote.winner is None else experience.candidates[experience.vote.winner]
-    others = [each for each in experience.candidates if each.patch and each != winner and each.check]
     check = winner.check if winner else None
+    others = [
+        each for each in experience.candidates if each.check and winner and each.fingerprint != winner.fingerprint
+    ]
+    other = min(others, key=_passed, default=None)  # one that failed says more
     asked = render_from(
         _PROMPTS,
         "reflect",
         request=experience.task.request[:_LONGEST_OUTPUT],
         told=told,
         patch=winner.patch[:_LONGEST_PATCH] if winner else "",
-        other=others[0].patch[: _LONGEST_PATCH // 2] if others else "",
+        other=other.patch[: _LONGEST_PATCH // 2] if other else "",
+        other_passed=other is not None and _passed(other),
         output=check.tests.output[-_LONGEST_OUTPUT:] if check and check.tests and not check.passed else "",
         nothing=_NOTHING,
     )
     return [Message("user", asked)]
+
+
+def _passed(candidate: Candidate) -> bool:
+    return candidate.check is not None and candidate.check.passed
 
 
 def _source(experience: Experience, outcomes: list[Outcome]) -> str:

@@ -70,6 +70,12 @@ def test_what_nobody_checked_or_kept_teaches_nothing(status: Status) -> None:
     assert lesson(experience(status=status), []) == ""
 
 
+def test_a_check_that_passed_before_proves_nothing() -> None:
+    done = experience().model_copy(update={"passed_before": True})
+    assert lesson(done, []) == ""
+    assert "`pytest` still passed, and it was applied" in lesson(done, [outcome(done, "applied")])
+
+
 def test_a_lesson_stands_on_the_files_and_the_experience(repo: Path) -> None:
     with open_desk(repo) as study:
         done = experience()
@@ -125,6 +131,20 @@ def test_a_model_says_what_a_task_teaches_at_its_cost(repo: Path) -> None:
         assert "Suspect the sign in `add` first." in asked(study, "Suspect the sign in `add` first.")
         [note] = [note for note in study.notes.log.notes() if note.origin == "inferred"]
     assert note.cost.calls == 1 and note.kind == "lesson" and [anchor.path for anchor in note.anchors] == ["calc.py"]
+
+
+def test_a_model_is_shown_another_attempt_and_what_came_of_it(repo: Path) -> None:
+    done = experience()
+    right, same = done.candidates
+    failed = CommandRun(command="pytest", exit_code=1, output="", seconds=1.0)
+    wrong = Candidate(index=2, patch=PATCH.replace("a + b", "b - a"), fingerprint="y", check=Check(tests=failed))
+    with open_desk(repo) as study, ScriptedServer([Scripted(texts=["NOTHING"])]) as server:
+        study.experiences.append(done.model_copy(update={"candidates": (right, same, wrong)}))
+        with OpenAIModel("m", server.url) as model:
+            lessons(replace(study, model=model, budget=20_000, run=new_id()))
+    told = server.requests[0]["messages"][-1]["content"]
+    assert told.count("return a + b") == 2  # in what is told, and in the change
+    assert "b - a" in told.partition("Another attempt, which did not pass:")[2]
 
 
 @pytest.mark.parametrize("said", ["Look at `engine/core.py` first.", "Call `frobnicate` before.", "NOTHING", "x" * 700])
