@@ -22,6 +22,7 @@ from agent.state import OutOfTime, Proposal
 from agent.symbol_cache import SymbolCache
 from agent.symbol_table import symbols_of
 from agent.task_map import TaskMap
+from agent.templates import render
 from agent.workspace import Repository
 from memory.home import MemoryHome
 from memory.recall import Recalled
@@ -399,6 +400,15 @@ def test_where_a_test_fails_nothing_is_guessed(repo: Path) -> None:
     many_scripts(repo)
     given = task(repo, "formatPrice of cents")
     assert orient(given, Checkout(repo), FOUND, 8000, TaskMap(given, FOUND)).suspects == ("calc.py:2",)
+
+
+@pytest.mark.parametrize(("found", "heading"), [(FOUND, "# Suspicious lines"), (NOWHERE, "# Where to look")])
+def test_a_guess_is_not_called_suspicious(repo: Path, found: Localisation, heading: str) -> None:
+    many_scripts(repo)
+    given = task(repo, "formatPrice of cents")
+    orientation = orient(given, Checkout(repo), found, 8000, TaskMap(given, found))
+    text = render("rollout", request=given.request, test_command=given.test_command, **vars(orientation))
+    assert [each for each in ("# Suspicious lines", "# Where to look") if each in text] == [heading]
 
 
 def test_a_served_model_is_shown_what_the_words_of_the_task_found(repo: Path) -> None:
