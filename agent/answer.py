@@ -29,6 +29,7 @@ _SEARCH = re.compile(r"\s{0,3}(<{5,}) ?SEARCH\b.*", re.IGNORECASE)
 _REPLACE = re.compile(r"\s{0,3}(>{5,})(?: ?REPLACE\b.*)?\s*", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s{0,3}(={5,})\s*")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_DIFF = re.compile(r"[ `~]*(?:diff|patch)\b", re.IGNORECASE)
 _BARE = re.compile(r"[\w.@+ ()\[\]-]+(?:/[\w.@+ ()\[\]-]+)*")
 _NEW_PATH = re.compile(r"\w/[\w.-]+$|\w\.[A-Za-z]\w{0,7}$")
 _LABEL = re.compile(r"(?:file(?:name|path)?|path)\s*:\s*", re.IGNORECASE)
@@ -189,6 +190,8 @@ def _whole_files(lines: Sequence[str], taken: set[int], paths: _Paths) -> list[_
 def _whole_file(lines: Sequence[str], first: int, end: int | None, path: str, paths: _Paths) -> _Block:
     if end is None:
         return _Block(first, len(lines), None, f"The fence around {path!r} is not closed.")
+    if _DIFF.match(lines[first]) and not path.endswith((".diff", ".patch")):
+        return _Block(first, end + 1, None, f"The block for {path!r} is a diff: write SEARCH and REPLACE instead.")
     new = _joined(lines[first + 1 : end])
     old = paths.read(path)
     if problem := _not_whole(path, old, new):

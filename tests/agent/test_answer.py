@@ -113,6 +113,8 @@ def test_an_empty_replacement_deletes() -> None:
             "leaves out",
         ),
         ("new.py\n```\ny = 3\n", "not closed"),
+        ("docs/new.md\n```diff\n+# New\n```", "is a diff"),
+        ("calc.py\n```diff\n-    return a - b\n+    return a + b\n```", "is a diff"),
         ("calc.py\n```\n<<<<<<< SEARCH\nx\n=======\nx\n>>>>>>> REPLACE\n```", "change nothing"),
     ],
 )
