@@ -134,7 +134,7 @@ class RolloutProposer:
             return error
         job.watch.finish()
         if outcome.how == "model_failed":
-            self._notice(f"Candidate {index + 1} is used as far as it came: {outcome.summary}")
+            self._notice(f"Candidate {index} is used as far as it came: {outcome.summary}")
         problem = None if outcome.tree else _WHY[outcome.how]
         return Proposal(problem=problem, tokens=outcome.tokens, seconds=outcome.seconds, tree=outcome.tree)
 
