@@ -29,6 +29,10 @@ FEW_FILES = 40
 """A repository with no more than these is small, if half the budget holds all its code."""
 AROUND = 25
 """Lines shown around a suspicious one in a larger file."""
+_AHEAD = AROUND - 5  # where a definition begins, what follows says more than what is before it
+_BEGINS = re.compile(
+    r"\s*(?:(?:export|default|pub|public|private|static|async) )*(?:def|class|func|fn|function|impl)\b"
+)
 SHOWN_TESTS = 5
 """Failing tests of a file around which it is shown, where it is large."""
 WHOLE = "whole file"
@@ -239,13 +243,14 @@ def _excerpts(relevant: Sequence[str], checkout: Checkout, localisation: Localis
         text = checkout.read(path)
         if not text or budget < 50:
             continue
-        lines = [suspect.line for suspect in localisation.suspects if suspect.path == path]
-        lines += _tests_in(path, text, localisation.failing)
         if len(text) < 10 * WHOLE_FILE and count_tokens(text) <= min(WHOLE_FILE, budget):
             parts = [Excerpt(path, text, WHOLE)]
         else:
-            room = budget if not found else budget // 2
-            parts = _parts(path, text.removesuffix("\n").split("\n"), lines, room)
+            lines = text.removesuffix("\n").split("\n")
+            suspects = [suspect.line for suspect in localisation.suspects if suspect.path == path]
+            middles = [line + _AHEAD * bool(_BEGINS.match(lines[line - 1])) for line in suspects if line <= len(lines)]
+            middles += [line + _AHEAD for line in _tests_in(path, text, localisation.failing)]
+            parts = _parts(path, lines, middles, budget if not found else budget // 2)
         budget -= sum(count_tokens(part.text) + 12 for part in parts)
         found += parts
     return found
@@ -259,15 +264,12 @@ def _tests_in(path: str, text: str, failing: Sequence[str]) -> Iterator[int]:
             yield text.count("\n", 0, match.start()) + 1
 
 
-def _parts(path: str, lines: Sequence[str], suspects: Sequence[int], budget: int) -> list[Excerpt]:
-    """Stretches around the suspicious lines, best first as far as the budget goes, in the file's order.
-
-    Where no line is suspicious, the beginning.
-    """
+def _parts(path: str, lines: Sequence[str], middles: Sequence[int], budget: int) -> list[Excerpt]:
+    """Stretches around these lines, best first as far as the budget goes, in the file's order; else its beginning."""
     shown: set[int] = set()
-    budget = budget if suspects else min(budget, WHOLE_FILE)
-    for suspect in suspects or range(1, len(lines) + 1, AROUND):
-        around = set(range(max(0, suspect - 1 - AROUND), min(len(lines), suspect + AROUND))) - shown
+    budget = budget if middles else min(budget, WHOLE_FILE)
+    for middle in middles or range(1, len(lines) + 1, AROUND):
+        around = set(range(max(0, middle - 1 - AROUND), min(len(lines), middle + AROUND))) - shown
         cost = count_tokens("\n".join(lines[i] for i in sorted(around)))
         if cost > budget:
             break

@@ -290,7 +290,15 @@ def test_a_large_file_of_tests_is_shown_around_the_failing_ones(repo: Path) -> N
     (repo / "tests" / "test_calc.py").write_text(lines)
     found = replace(FOUND, failing=("tests/test_calc.py::test_777[a-b]",))
     shown = code_in(briefed(repo, found, 8000))
-    assert "    assert add(777, 0) == 777\n" in shown and "assert add(1, 0)" not in shown
+    assert "    assert add(777, 0) == 777\n" in shown and "assert add(770, 0)" not in shown
+
+
+def test_a_definition_is_shown_from_where_it_begins(repo: Path) -> None:
+    functions = "".join(f"def step_{i}(price):\n" + f"    price += {i}\n" * 40 + "\n\n" for i in range(99))
+    (repo / "shop.py").write_text(functions)
+    found = Localisation(None, (), (Suspect("shop.py", 1 + 43 * 50, 1.0),))
+    shown = code_in(briefed(repo, found, 3000))
+    assert shown.count("    price += 50\n") == 40 and shown.count("    price += 49\n") < 5
 
 
 def test_a_file_about_which_nothing_is_known_is_shown_from_its_beginning(repo: Path) -> None:
