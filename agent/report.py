@@ -149,10 +149,15 @@ def _show_check(check: Check | None, console: Console) -> None:
             say(f"    {line}", console)
 
 
+def _first_sentence(reason: str) -> str:
+    """Of a reason that may quote many lines."""
+    return reason.partition("\n")[0].partition(". ")[0].rstrip(".:")
+
+
 def _summary(experience: Experience) -> list[tuple[str, str]]:
     vote, tokens = experience.vote, experience.tokens
     total = len(experience.candidates)
-    reasons = Counter(candidate.abstained for candidate in experience.candidates if candidate.abstained)
+    reasons = Counter(_first_sentence(each.abstained) for each in experience.candidates if each.abstained)
     why = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
     abstained = f", {vote.abstentions} without a vote ({why})" if vote.abstentions else ""
     stages = ", ".join(

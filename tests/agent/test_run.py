@@ -233,6 +233,18 @@ def test_plain_output_is_a_diff_and_a_summary_without_colour_or_wrapping(options
     assert f"passes: {PASSES}" in out and "2/3, 1 without a vote" in out
 
 
+class Refused(ScriptedProposer):
+    """One answer that fits, and one that nobody could use."""
+
+    def propose(self, *asked: Any) -> list[Proposal]:
+        return [Proposal(tuple(RIGHT)), Proposal(problem="The text is not there. The nearest lines are:\n2\tx = 1")]
+
+
+def test_why_a_candidate_has_no_vote_is_one_line_in_the_summary(options: RunOptions) -> None:
+    out = ran(replace(options, as_json=False), proposer=Refused([])).out
+    assert "1/2, 1 without a vote (The text is not there 1)\n" in out
+
+
 def test_the_diff_is_coloured_in_a_terminal(options: RunOptions) -> None:
     assert "\x1b[32m+    return a + b" in ran(replace(options, as_json=False), RIGHT, terminal=True).out
 
