@@ -31,7 +31,8 @@ FAILING_USE, COMMENT_USE, QUESTION_USE = 0.3, 0.02, 0.05
 """How likely it is that the next question is what fails, one of the comments, one of the questions expected."""
 MAJORITY = 0.5
 """Of the candidates, where no test tells a right patch from a wrong one."""
-_COMMENT = r"(#|//|/\*|--|;)[[:space:]]*(TODO|FIXME)([(:[:space:]]|$)"
+_COMMENT = r"(#|//|/\*|--|;)[[:space:]]*(TODO|FIXME)[(:[:space:]].*[^[:space:][:punct:]]{3}"
+"""One without a word asks for nothing."""
 
 
 class Presolve:

@@ -319,6 +319,12 @@ def test_comments_and_questions_are_for_a_served_model_only(study: Study, repo: 
     assert comment.estimated_tokens == question.estimated_tokens > 0
 
 
+def test_a_comment_without_a_word_asks_for_nothing(study: Study, repo: Path) -> None:
+    (repo / "notes.c").write_text("// TODO\n// FIXME: ...\n// TODO: \u4fee\u590d\n")
+    study = replace(study, snapshot=study.repository.snapshot(), model=Served())
+    assert [item.about for item in Presolve().items(study)] == ["notes.c: // TODO: \u4fee\u590d"]
+
+
 def test_a_comment_may_hold_what_python_takes_for_the_end_of_a_line(study: Study, repo: Path) -> None:
     (repo / "notes.c").write_text("// TODO: say\x0cwhat\u2028halve does\n")
     (repo / "line\nbreak.c").write_text("// TODO: be named otherwise\n")
